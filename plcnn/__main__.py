@@ -1,0 +1,76 @@
+"""The `plcnn` command: picks the command to run; plain help answers without importing PyTorch."""
+
+import sys
+from importlib.metadata import version
+
+COMMANDS = {
+    "fit": "train a network; --config configs/base.yaml is the recipe to start from",
+    "validate": "measure a run or checkpoint on the validation pictures",
+    "test": "measure a run or checkpoint on the test pictures",
+    "predict": "name the classes of pictures of your own",
+    "show": "draw training pictures, plain and augmented",
+}
+
+HELP = """usage: plcnn COMMAND [options]
+
+Trains image classifiers: any registered architecture, on pictures, by one command.
+
+commands:
+{commands}
+
+plcnn COMMAND --help                       all options of a command
+plcnn COMMAND --model.arch.help NAME       the arguments of an architecture
+plcnn fit --config configs/quickstart.yaml a first run: small, no download
+plcnn --version                            versions
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv`'s by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP.format(commands="\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())), end="")
+        return
+    if arguments[0] == "--version":
+        print(" ".join(f"{name} {version(name)}" for name in ("plcnn", "torch", "lightning")))
+        return
+    command = next((a for a in arguments if a in COMMANDS), None) if arguments[0].startswith("-") else arguments[0]
+    if command is None:
+        _fail(f"a command comes first, before {arguments[0]}: {', '.join(COMMANDS)}.", 2)
+    if command not in COMMANDS:
+        from plcnn.registry import did_you_mean
+
+        _fail(f"there is no command {command!r}. {did_you_mean(command, COMMANDS)}", 2)
+    arguments.remove(command)
+    _run([command, *arguments])
+
+
+def _run(arguments: list[str]) -> None:
+    from plcnn.errors import UserError
+
+    try:
+        from plcnn.callbacks.interruption import Interrupted
+        from plcnn.cli import run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    try:
+        run(arguments)
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+    except Interrupted as interruption:
+        _fail(f"{interruption}. Continue with: plcnn fit --ckpt_path RUN_FOLDER", interruption.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""What a run prints: what is trained on what, a line an epoch, how it ended and what to do next."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+
+from plcnn.callbacks.checkpoints import Checkpoints
+from plcnn.callbacks.early_stopping import EarlyStopping
+from plcnn.callbacks.history import history_of
+from plcnn.layers import counts, layer_table
+from plcnn.run import run_folder
+
+MOST_LAYERS = 40
+"""Networks of more layers are summarised without the table of layers; `plcnn show` draws pictures, not layers."""
+
+
+def say(trainer: Trainer, text: str) -> None:
+    """Print a line on rank zero, above the progress bar where there is one."""
+    bar = trainer.progress_bar_callback
+    if isinstance(bar, ProgressBar) and bar.is_enabled:
+        bar.print(text)
+    elif trainer.is_global_zero:
+        print(text, flush=True)
+
+
+class Opening(Callback):
+    """Prints what is trained on what, before the first step.
+
+    Args:
+        layers: whether to print the table of layers, too.
+    """
+
+    def __init__(self, layers: bool = True) -> None:
+        self.layers = layers
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the opening."""
+        from plcnn.classifier import Classifier
+        from plcnn.data.module import ImageData
+
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
+        layers = layer_table(pl_module.net, pl_module.image_shape)
+        if self.layers and len(layers) <= MOST_LAYERS and trainer.is_global_zero:
+            print(_table(layers))
+        trainable, statistics = counts(pl_module.net)
+        sets = data.counts()
+        say(
+            trainer,
+            f"training   {pl_module.arch.name}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
+            f"on         {data.source_choice.name}: {sets['train']:,} training and {sets['val']:,} validation pictures "
+            f"of {len(data.classes)} classes, {' × '.join(map(str, data.image_shape))}\n"
+            f"with       {_device(trainer)}, {trainer.precision}, {_batch(trainer, data.batch_size)}\n"
+            f"optimizer  {pl_module.optimizer_choice!r}, schedule {pl_module.schedule_choice!r}\n"
+            f"run folder {run_folder(trainer)}",
+        )
+
+
+class EpochLine(Callback):
+    """Prints one line an epoch: loss, accuracy, validation loss and accuracy, seconds, pictures a second.
+
+    Args:
+        enabled: whether to print it.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the epoch's line."""
+        if not self.enabled:
+            return
+        row = history_of(trainer).rows[-1]
+        most = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else "-"
+        names = {"train/loss": "loss", "train/acc": "acc", "val/loss": "val_loss", "val/acc": "val_acc"}
+        numbers = "  ".join(f"{short} {row[tag]:.4f}" for tag, short in names.items() if tag in row)
+        place = f"epoch {int(row['epoch']):>{len(str(most))}}/{most}"
+        say(trainer, f"{place}  {numbers}  {row['seconds']:.1f} s  {row['pictures/s']:,.0f} pictures/s")
+
+
+class Ending(Callback):
+    """Prints why the training stopped, its best epoch, where everything lies, and the next command."""
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the ending."""
+        history = history_of(trainer)
+        if not history.rows or trainer.fast_dev_run:
+            return
+        lines = [f"stopped    {_why(trainer)}"]
+        checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
+        best = history.best(checkpoints.monitor, checkpoints.mode) if checkpoints and checkpoints.monitor else None
+        if best:
+            numbers = ", ".join(f"{tag} {best[tag]:.4f}" for tag in ("val/acc", "val/loss", "train/acc") if tag in best)
+            lines.append(f"best       epoch {int(best['epoch'])}: {numbers}")
+        folder = run_folder(trainer)
+        lines.append(f"run folder {folder}")
+        if checkpoints:
+            path = checkpoints.best_path or checkpoints.last_path
+            lines.append(f"checkpoint {path and path.relative_to(folder)}, curves in curves.png")
+            lines.append(f"next       plcnn test --ckpt_path {shlex.quote(_short(folder))}")
+        lines.append(f"           tensorboard --logdir {shlex.quote(_short(Path(folder).parent.parent))}")
+        say(trainer, "\n".join(lines))
+
+
+def _why(trainer: Trainer) -> str:
+    stopping = next((c for c in trainer.callbacks if isinstance(c, EarlyStopping)), None)
+    if stopping is not None and stopping.stopped_epoch:
+        return f"early, after epoch {trainer.current_epoch}: {stopping.monitor} has not improved for {stopping.patience} epochs"
+    if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
+        return f"after {trainer.global_step} steps (--trainer.max_steps)"
+    if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
+        return f"after epoch {trainer.current_epoch} (--trainer.max_epochs)"
+    return f"after epoch {trainer.current_epoch}"
+
+
+def _short(path: Path) -> str:
+    """A path relative to the working directory where it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _device(trainer: Trainer) -> str:
+    name = trainer.strategy.root_device.type
+    if name == "cuda":
+        name = torch.cuda.get_device_name(trainer.strategy.root_device)
+    if name == "cpu":
+        return f"{trainer.world_size} × cpu, {torch.get_num_threads()} threads"
+    return f"{trainer.world_size} × {name}"
+
+
+def _batch(trainer: Trainer, size: int) -> str:
+    effective = size * trainer.world_size * trainer.accumulate_grad_batches
+    return f"batches of {size} (effective {effective}), {trainer.num_training_batches} an epoch"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "type", "output", box=None, pad_edge=False)
+    table.add_column("trainable", justify="right")
+    table.add_column("statistics", justify="right")
+    for row in rows:
+        shape = " × ".join(map(str, row["output"]))
+        table.add_row(row["name"], row["type"], shape, f"{row['trainable']:,}", f"{row['statistics']:,}")
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()

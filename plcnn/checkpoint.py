@@ -1,0 +1,70 @@
+"""Checkpoint files: found in run folders, and read with PyTorch's safe loader alone."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from plcnn.errors import UserError
+
+FOLDER = "checkpoints"
+
+
+def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
+    """The checkpoint file meant by a path: the file itself, or a run folder's best or last one.
+
+    Args:
+        path: a checkpoint file, a run folder, or a run folder's folder of checkpoints.
+        prefer: which of a run's checkpoints to take; the other one stands in where it is missing.
+
+    Raises:
+        UserError: if there is no checkpoint at that path.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{_nearby(path)}", exit_code=2)
+    folder = path / FOLDER if (path / FOLDER).is_dir() else path
+    best = sorted(folder.glob("best-*.ckpt"), key=lambda p: p.stat().st_mtime)
+    last = list(folder.glob("last.ckpt"))
+    wanted, other = (best, last) if prefer == "best" else (last, best)
+    if not wanted and not other:
+        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.", exit_code=2)
+    return (wanted or other)[-1]
+
+
+def run_folder(checkpoint: Path) -> Path | None:
+    """The run folder in which a checkpoint lies, or None where it was moved out of one."""
+    folder = checkpoint.resolve().parent
+    return folder.parent if folder.name == FOLDER and (folder.parent / "config.yaml").is_file() else None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a checkpoint that this program wrote.
+
+    Raises:
+        UserError: if the file is broken, holds anything but tensors and plain data, or is no plcnn checkpoint.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "
+            f"code when it is read ({str(error).splitlines()[0][:120]})."
+        ) from error
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+    hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
+    if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
+        raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")
+    return content
+
+
+def _nearby(path: Path) -> str:
+    """Runs that lie beside a path that does not exist."""
+    parent = path.parent
+    runs = sorted(p.name for p in parent.iterdir() if (p / FOLDER).is_dir()) if parent.is_dir() else []
+    return f" In {parent}: {', '.join(runs[-5:])}." if runs else ""

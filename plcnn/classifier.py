@@ -1,0 +1,185 @@
+"""The LightningModule: a registered architecture with its loss, metrics, optimizer and schedule."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+
+from plcnn import plugins
+from plcnn.architectures import Architecture, architectures
+from plcnn.data.loader import Batch
+from plcnn.errors import UserError
+from plcnn.optim import Optimizer, Schedule, optimizers, schedules, scheduler
+
+LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
+"""What can be monitored during `fit`."""
+
+
+class Classifier(LightningModule):
+    """Trains a named architecture to tell classes of pictures apart.
+
+    Everything needed to build it again is stored in its checkpoints as plain data.
+
+    Args:
+        classes: the class names; label `i` means `classes[i]`.
+        image_shape: channels, height and width of a picture.
+        arch: the architecture, by name.
+        optimizer: the optimizer, by name.
+        schedule: the learning rate over the training, by name.
+        label_smoothing: share of each label, 0 to 1, that is spread evenly over all classes.
+        mean: subtracted from each channel once pixels are scaled to 0..1; none by default.
+        std: divides each channel after that; none by default.
+
+    Raises:
+        UserError: if a name or an argument is unknown, or the network's output is not (batch, classes).
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        image_shape: tuple[int, int, int],
+        arch: Architecture = "keras_cnn",  # type: ignore[assignment]
+        optimizer: Optimizer = "adam",  # type: ignore[assignment]
+        schedule: Schedule = "constant",  # type: ignore[assignment]
+        label_smoothing: float = 0.0,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.classes, self.image_shape = list(classes), tuple(image_shape)
+        self.arch = architectures.choose(arch)
+        self.optimizer_choice, self.schedule_choice = optimizers.choose(optimizer), schedules.choose(schedule)
+        if not 0 <= label_smoothing <= 1:
+            raise UserError(f"--model.label_smoothing must be from 0 to 1, got {label_smoothing}.", exit_code=2)
+        self.label_smoothing = label_smoothing
+        self.save_hyperparameters(
+            {
+                "classes": self.classes,
+                "image_shape": self.image_shape,
+                "arch": self.arch.as_dict(),
+                "optimizer": self.optimizer_choice.as_dict(),
+                "schedule": self.schedule_choice.as_dict(),
+                "label_smoothing": label_smoothing,
+                "mean": mean,
+                "std": std,
+                "plugins": plugins.loaded(),
+            }
+        )
+        self._add_scaling(mean, std)
+        channels, height, _ = self.image_shape
+        self.net = self.arch.build(num_classes=len(self.classes), in_channels=channels, image_size=height)
+        self.net.to(memory_format=torch.channels_last)
+        self._check_output()
+        self.metrics = torch.nn.ModuleDict({f"{stage}_metrics": self._new_metrics() for stage in ("train", "val", "test")})
+
+    def _add_scaling(self, mean: list[float] | None, std: list[float] | None) -> None:
+        channels = self.image_shape[0]
+        for key, values, unchanged in (("mean", mean, 0.0), ("std", std, 1.0)):
+            if values is not None and len(values) != channels:
+                raise UserError(f"--model.{key} needs {channels} values, one a channel, got {values}.", exit_code=2)
+            buffer = torch.tensor([unchanged] * channels if values is None else values).view(-1, 1, 1)
+            self.register_buffer(key, buffer, persistent=False)
+        self.scaled = mean is not None or std is not None
+
+    def _new_metrics(self) -> MetricCollection:
+        accuracy = MulticlassAccuracy(len(self.classes), average="micro", validate_args=False)
+        metrics: dict[str, Metric | MetricCollection] = {"loss": MeanMetric(nan_strategy="disable"), "acc": accuracy}
+        return MetricCollection(metrics, compute_groups=False)
+
+    def _check_output(self) -> None:
+        """Refuse a network that does not map pictures to one logit a class, before anything is trained."""
+        images = torch.zeros(2, *self.image_shape)
+        name, expected = self.arch.name, (2, len(self.classes))
+        was_training = self.net.training
+        try:
+            with torch.no_grad():
+                logits = self.net.eval()(images)
+        except Exception as error:
+            raise UserError(
+                f"Architecture {name!r} fails on images of shape {tuple(images.shape)}: {type(error).__name__}: {error}"
+            ) from error
+        finally:
+            self.net.train(was_training)
+        if not isinstance(logits, Tensor) or logits.shape != expected:
+            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise UserError(
+                f"Architecture {name!r} must return logits of shape (batch, classes) = {expected}, got {got}."
+            )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map pictures to logits.
+
+        Args:
+            images: (batch, channels, height, width), uint8 from 0 to 255 or float from 0 to 1.
+
+        Returns:
+            Logits (batch, classes).
+        """
+        if images.dtype == torch.uint8:
+            images = images.float().div_(255)
+        if self.scaled:
+            images = (images - self.mean) / self.std
+        logits: Tensor = self.net(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step: the mean cross-entropy of a batch."""
+        return self._step("train", batch)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one validation batch."""
+        self._step("val", batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one test batch."""
+        self._step("test", batch)
+
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Probabilities (batch, classes)."""
+        return self(batch.images).float().softmax(1)
+
+    def _step(self, stage: str, batch: Batch) -> Tensor:
+        logits = self(batch.images)
+        smoothing = self.label_smoothing if stage == "train" else 0.0
+        loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        metrics = self.metrics[f"{stage}_metrics"]
+        metrics["loss"].update(loss.detach(), len(batch.labels))
+        metrics["acc"].update(logits.detach(), batch.labels)
+        self.log_dict(
+            {f"{stage}/{name}": metric for name, metric in metrics.items()},
+            on_step=False,
+            on_epoch=True,
+            logger=False,
+            batch_size=len(batch.labels),
+        )
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimizer and a schedule over as many steps as the trainer will take."""
+        try:
+            optimizer = self.optimizer_choice.build(self.parameters())
+        except (ValueError, TypeError) as error:
+            raise UserError(f"--model.optimizer {self.optimizer_choice!r}: {error}", exit_code=2) from error
+        total_steps = self.trainer.estimated_stepping_batches
+        if total_steps == float("inf"):
+            raise UserError("A schedule needs to know how long training takes: give --trainer.max_epochs.", exit_code=2)
+        schedule = scheduler(optimizer, self.schedule_choice, int(total_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Load weights; a mismatch says which architecture the weights were meant for.
+
+        Raises:
+            UserError: if names or shapes do not fit this network.
+        """
+        try:
+            return super().load_state_dict(state_dict, *args, **kwargs)
+        except RuntimeError as error:
+            first = str(error).splitlines()[1:2] or [str(error)]
+            raise UserError(f"The checkpoint's weights do not fit {self.arch!r}: {first[0].strip()}") from error

@@ -1,0 +1,16 @@
+"""The one exception for faults that the person at the keyboard can mend."""
+
+
+class UserError(ValueError):
+    """A fault the user can mend: the command line prints the message alone, without a traceback.
+
+    The message says what was given, what is allowed and how to mend it, in one or two lines.
+
+    Args:
+        message: the text to print.
+        exit_code: the process's exit code; 2 for a wrong command line, 1 for everything else.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -1,0 +1,260 @@
+"""Names for builders: what the command line, YAML, checkpoints and Python call an architecture, a source or an optimizer.
+
+A `Registry` maps names to builders (classes or functions). Choosing a name with arguments gives a `Choice`: plain data
+until `build` is called with what only the program knows (the number of classes, say). Each registered name is also a
+subclass of its registry's `Choice` type, with the builder's signature, so that jsonargparse parses
+`--model.arch NAME --model.arch.ARG VALUE` from the builder's own annotations and docstring.
+"""
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import re
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from plcnn.errors import UserError
+
+C = TypeVar("C", bound="Choice")
+B = TypeVar("B", bound=Callable[..., Any])
+
+NAMES_MODULE = "plcnn.names"
+"""Package of the modules under which jsonargparse finds the registered names; shortened away in all that users see."""
+
+sys.modules.setdefault(NAMES_MODULE, types.ModuleType(NAMES_MODULE))
+
+
+def near(word: str, known: Iterable[str]) -> list[str]:
+    """The known names most like `word`, best first, at most three."""
+    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A sentence that names near matches of `word`, or else all that is known."""
+    known = sorted(known)
+    matches = near(word, known)
+    if matches:
+        return f"Did you mean {' or '.join(matches)}?"
+    return f"Known: {', '.join(known) or 'none'}."
+
+
+class Choice:
+    """A registered name together with its arguments, as plain data.
+
+    Args:
+        arguments: the builder's arguments by name; those left out take the builder's defaults.
+
+    Raises:
+        UserError: if an argument is not the builder's, or a required one is missing.
+    """
+
+    registry: ClassVar["Registry[Any]"]
+    name: ClassVar[str] = ""
+    builder: ClassVar[Callable[..., Any]]
+    signature: ClassVar[inspect.Signature]
+
+    def __init__(self, **arguments: Any) -> None:
+        parameters = self.signature.parameters
+        for key in arguments:
+            if key not in parameters:
+                raise UserError(f"{self.kind} {self.name!r} has no argument {key!r}. {did_you_mean(key, parameters)}")
+        missing = [k for k, p in parameters.items() if p.default is p.empty and k not in arguments]
+        if missing:
+            raise UserError(f"{self.kind} {self.name!r} needs a value for {', '.join(missing)}.")
+        self.arguments = {k: arguments.get(k, p.default) for k, p in parameters.items()}
+
+    @property
+    def kind(self) -> str:
+        """What is being chosen, in a word: architecture, source, optimizer ..."""
+        return self.registry.kind
+
+    def build(self, *given_first: Any, **given: Any) -> Any:
+        """Call the builder with the arguments and with those of `given` that it asks for."""
+        accepted = inspect.signature(self.builder).parameters
+        return type(self).builder(*given_first, **self.arguments, **{k: v for k, v in given.items() if k in accepted})
+
+    def as_dict(self) -> dict[str, Any]:
+        """The choice as plain data, as it stands in YAML and in checkpoints."""
+        return {"class_path": self.name, "init_args": dict(self.arguments)}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Choice) and self.kind == other.kind and self.as_dict() == other.as_dict()
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.registry, self.as_dict())
+
+
+def _restore(registry: "Registry[Any]", plain: dict[str, Any]) -> Choice:
+    return registry.choose(plain)
+
+
+class Registry(Generic[C]):
+    """Builders by name.
+
+    Args:
+        choice: the type of this registry's choices; its class name, lower-case, is the kind that messages speak of.
+        given: names of the builders' parameters that the program fills in and that users therefore never type.
+        needs: those of `given` that every builder must have.
+        package: import name of a package whose modules register builders when imported; imported at the first look-up.
+    """
+
+    def __init__(
+        self, choice: type[C], given: tuple[str, ...] = (), needs: tuple[str, ...] = (), package: str | None = None
+    ) -> None:
+        self.choice, self.given, self.needs, self.package = choice, given, needs, package
+        self.kind = choice.__name__.lower()
+        self.origins: dict[str, str] = {}
+        self._choices: dict[str, type[C]] = {}
+        self._loaded = package is None
+        choice.registry = self
+        self._module = types.ModuleType(f"{NAMES_MODULE}.{self.kind}")
+        sys.modules[self._module.__name__] = self._module
+        setattr(sys.modules[NAMES_MODULE], self.kind, self._module)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _find_registry, (self.choice,)
+
+    def register(self, builder: B | None = None, *, name: str | None = None) -> Any:
+        """Register a class or function under a name; used as a decorator, with or without parentheses.
+
+        Args:
+            builder: the class or function; every parameter has a name of its own (no `*args`, `**kwargs`).
+            name: the name; by default the function's name, or the class's in snake case.
+
+        Returns:
+            The builder itself, unchanged.
+
+        Raises:
+            UserError: if the name is taken or no identifier, or the signature lacks a needed parameter or hides some.
+        """
+        if builder is None:
+            return lambda b: self.register(b, name=name)
+        name = name or _snake_case(builder.__name__)
+        where = _where(builder)
+        if not name.isidentifier():
+            raise UserError(f"{where}: {name!r} cannot name an {self.kind}: letters, digits and _ only.")
+        if name in self._choices:
+            if where == self.origins[name]:
+                return builder
+            raise UserError(
+                f"The {self.kind} name {name!r} is taken: {self.origins[name]} and {where} both register it. "
+                f"Rename one, e.g. @register(name={'my_' + name!r})."
+            )
+        parameters = _typed_parameters(builder, where)
+        for key in self.needs:
+            if key not in parameters:
+                raise UserError(f"{where}: {self.kind} {name!r} must have a parameter {key!r}.")
+        for parameter in parameters.values():
+            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                raise UserError(
+                    f"{where}: {self.kind} {name!r} takes {parameter}, which would swallow misspelt options. "
+                    "Name each argument."
+                )
+        self.origins[name] = where
+        self._choices[name] = self._make_choice(name, builder, parameters)
+        return builder
+
+    def _make_choice(self, name: str, builder: Callable[..., Any], parameters: Mapping[str, Any]) -> type[C]:
+        own = [
+            p.replace(kind=p.KEYWORD_ONLY, annotation=Any if p.annotation is p.empty else p.annotation)
+            for p in parameters.values()
+            if p.name not in self.given
+        ]
+
+        def __init__(self: Choice, **arguments: Any) -> None:
+            Choice.__init__(self, **arguments)
+
+        this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        __init__.__signature__ = inspect.Signature([this, *own])  # type: ignore[attr-defined]
+        __init__.__doc__ = builder.__init__.__doc__ if isinstance(builder, type) else builder.__doc__
+        attributes = {
+            "__init__": __init__,
+            "__doc__": builder.__doc__,
+            "__module__": self._module.__name__,
+            "__qualname__": name,
+            "name": name,
+            "builder": staticmethod(builder),
+            "signature": inspect.Signature(own),
+        }
+        choice = type(name, (self.choice,), attributes)
+        setattr(self._module, name, choice)
+        return choice
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        self._load_package()
+        return sorted(self._choices)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __getitem__(self, name: str) -> type[C]:
+        """The choice type of a name.
+
+        Raises:
+            UserError: if the name is not registered; the message has the nearest names.
+        """
+        if name not in self.names():
+            raise UserError(self.unknown(name))
+        return self._choices[name]
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that is not registered."""
+        from plcnn import plugins
+
+        loaded = f" Plugin files loaded: {', '.join(plugins.loaded())}." if plugins.loaded() else ""
+        return f"Unknown {self.kind} {name!r}. {did_you_mean(name, self.names())}{loaded}"
+
+    def choose(self, value: "C | str | Mapping[str, Any]", **arguments: Any) -> C:
+        """Make a choice from a name, from a choice's plain data, or from a choice (returned as it is).
+
+        Raises:
+            UserError: if the name or one of the arguments is unknown.
+        """
+        if isinstance(value, self.choice):
+            return value
+        if isinstance(value, Mapping):
+            name, arguments = str(value.get("class_path")), {**(value.get("init_args") or {}), **arguments}
+        else:
+            name = str(value)
+        return self[name.removeprefix(f"{self._module.__name__}.")](**arguments)
+
+    def build(self, name: str, **arguments: Any) -> Any:
+        """Build what is registered under `name`, with given and own arguments alike by keyword."""
+        own = {k: v for k, v in arguments.items() if k not in self.given}
+        return self.choose(name, **own).build(**{k: v for k, v in arguments.items() if k in self.given})
+
+    def _load_package(self) -> None:
+        if not self._loaded and self.package:
+            self._loaded = True
+            for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
+                importlib.import_module(f"{self.package}.{module.name}")
+
+
+def _find_registry(choice: type[C]) -> "Registry[C]":
+    return choice.registry
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _where(builder: Callable[..., Any]) -> str:
+    code = inspect.unwrap(builder)
+    try:
+        return f"{inspect.getsourcefile(code)}:{inspect.getsourcelines(code)[1]}"
+    except (OSError, TypeError):
+        return f"{builder.__module__}.{builder.__qualname__}"
+
+
+def _typed_parameters(builder: Callable[..., Any], where: str) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(builder, eval_str=True).parameters
+    except NameError as error:
+        raise UserError(f"{where}: an annotation cannot be resolved: {error}.") from error

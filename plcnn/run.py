@@ -1,0 +1,46 @@
+"""Run folders: `<root>/<name>/version_N`, the place of everything that one run makes."""
+
+from pathlib import Path
+
+from lightning.pytorch import Trainer
+
+from plcnn.errors import UserError
+
+
+def new_run_folder(root: str | Path, name: str) -> Path:
+    """Make the run folder with the next free number.
+
+    Making the folder is what claims the number, so two runs that start together get two folders.
+
+    Args:
+        root: folder of all runs.
+        name: what the run is called; a folder name.
+
+    Raises:
+        UserError: if the name is no folder name, or the folder cannot be made.
+    """
+    if not name or name in (".", "..") or "/" in name or "\\" in name:
+        raise UserError(f"--name {name!r}: a run's name is one folder name, without / or \\.", exit_code=2)
+    parent = Path(root).expanduser() / name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        number = max((_number(p.name) for p in parent.iterdir()), default=-1) + 1
+        while True:
+            folder = parent / f"version_{number}"
+            try:
+                folder.mkdir()
+                return folder
+            except FileExistsError:
+                number += 1
+    except OSError as error:
+        raise UserError(f"The run folder cannot be made: {error}. --trainer.default_root_dir names another.") from error
+
+
+def run_folder(trainer: Trainer) -> Path:
+    """The run folder of a trainer, the same on every rank; call it on all of them."""
+    return Path(trainer.strategy.broadcast(trainer.default_root_dir))
+
+
+def _number(name: str) -> int:
+    digits = name.removeprefix("version_")
+    return int(digits) if name.startswith("version_") and digits.isdecimal() else -1

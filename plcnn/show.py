@@ -1,0 +1,45 @@
+"""The seed's grid of training pictures, plain and augmented side by side."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from plcnn.data.module import ImageData
+from plcnn.data.randomness import uniforms
+from plcnn.errors import UserError
+
+
+def draw_pictures(data: ImageData, path: Path, side: int) -> None:
+    """Draw the first training pictures with their classes.
+
+    Args:
+        data: a data module that is set up for "fit".
+        path: the PNG to write.
+        side: pictures along each side of a grid.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    images, labels = (tensor[: side * side] for tensor in data.sets["train"])
+    plain = images.float().div(255)
+    augmented = data.augment(plain, uniforms(data.seed, 0, torch.arange(len(plain)), data.augment.draws))
+    figure = Figure(figsize=(2 * side * 1.15 + 0.6, side * 1.35 + 0.6), layout="constrained")
+    for part, pictures, title in zip(figure.subfigures(1, 2), (plain, augmented), ("plain", "augmented"), strict=True):
+        part.suptitle(title)
+        for axes, picture, label in zip(part.subplots(side, side, squeeze=False).flat, pictures, labels, strict=False):
+            axes.imshow(_displayable(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(data.classes[int(label)], fontsize=8)
+        for axes in part.axes:
+            axes.axis("off")
+    try:
+        figure.savefig(path, dpi=130)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--output {path}: cannot be written: {error}") from error
+
+
+def _displayable(picture: Tensor) -> Tensor:
+    """(height, width, 3), or (height, width) where there is but one channel."""
+    return picture[0] if len(picture) == 1 else picture[:3].permute(1, 2, 0).clamp(0, 1)
