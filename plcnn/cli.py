@@ -29,6 +29,7 @@ from plcnn.callbacks.tensorboard import TensorBoard
 from plcnn.classifier import LOGGED, Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError
+from plcnn.event_files import cut_back
 from plcnn.parser import CHOICES, Parser, in_layers
 from plcnn.registry import did_you_mean
 from plcnn.run import new_run_folder, run_folder
@@ -192,6 +193,9 @@ class CLI(LightningCLI):
         own = checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
         if self.command == "fit" and own and self.checkpoint and self.checkpoint.name != "last.ckpt":
             own = None
+        if self.command == "fit" and own and rank_zero_only.rank == 0:
+            rows = self.content["callbacks"].get("History", {}).get("rows", [])
+            cut_back(own, len(rows), self.content["global_step"])
         if own or self.command != "fit" or self._get(self.config, "trainer")["fast_dev_run"]:
             return own
         return new_run_folder(root, self._get(self.config, "name")) if rank_zero_only.rank == 0 else None
@@ -315,6 +319,9 @@ def _read_yaml(path: str) -> dict[str, Any]:
         raise UserError(f"--config {path}: no valid YAML: {' '.join(str(error).split())[:200]}", exit_code=2) from error
     if not isinstance(content, dict):
         raise UserError(f"--config {path}: must hold keys and values, got {type(content).__name__}.", exit_code=2)
+    for key in ("trainer", "model", "data", *CALLBACKS):
+        if not isinstance(content.get(key, {}), dict):
+            raise UserError(f"--config {path}: {key} must hold keys and values, got {content[key]!r}.", exit_code=2)
     return content
 
 

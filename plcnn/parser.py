@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import jsonargparse._typehints as typehints
@@ -12,8 +11,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 from plcnn.architectures import architectures
 from plcnn.data.augment import augmentations
 from plcnn.data.sources import sources
+from plcnn.messages import in_words, short_names
 from plcnn.optim import optimizers, schedules
-from plcnn.registry import NAMES_MODULE, Registry, did_you_mean
+from plcnn.registry import Registry
 
 CHOICES: dict[str, Registry[Any]] = {
     "model.arch": architectures,
@@ -74,9 +74,14 @@ def _is_number(text: str) -> bool:
 class Parser(LightningArgumentParser):
     """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, and how to mend it."""
 
+    def __init__(self, *args: Any, allow_abbrev: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=allow_abbrev, **kwargs)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the error and exit with code 2."""
-        print(f"error: {in_words(message, sorted(self._flags()))}", file=sys.stderr)
+        """Print the error and exit with code 2; a nested parser's error goes to the parser around it."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        print(f"error: {in_words(message, self._flags(), CHOICES)}", file=sys.stderr)
         sys.exit(2)
 
     def _flags(self) -> set[str]:
@@ -96,67 +101,3 @@ class Parser(LightningArgumentParser):
     def format_help(self) -> str:
         """The help, with registered names in place of import paths."""
         return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help()))
-
-
-def short_names(text: str) -> str:
-    """Registered names in place of the import paths under which jsonargparse knows them."""
-    return re.sub(rf"\b{re.escape(NAMES_MODULE)}\.\w+\.", "", text)
-
-
-def in_words(message: str, flags: Iterable[str]) -> str:
-    """What a parser's message means to the person who typed the command.
-
-    Args:
-        message: jsonargparse's message, of several indented lines.
-        flags: keys of all options, for near matches.
-
-    Returns:
-        One or two lines.
-    """
-    message = short_names(message)
-    keys = re.findall(r'[Pp]arser key "([^"]+)"', message)
-    key = _join(keys)
-    if found := re.search(r"Expected a dot import path string: (\S+)|Import path (\S+) |class_path'? ?:? '?(\w+)' n", message):
-        name = next(g for g in found.groups() if g)
-        if key in CHOICES:
-            return f"--{key}: {CHOICES[key].unknown(name)}"
-        return f"--{key}: there is no class {name!r}; give its import path, as package.module.Class."
-    if found := re.search(r"Option '([^']+)' is not accepted", message):
-        return _unknown_argument(key, found.group(1), message)
-    if found := re.search(r"[Uu]nrecognized arguments: (.+)|Key '([^']+)' is not expected|Group '[^']+' does not accept nested key '([^']+)'|Group '[^']+' does not accept option '([^']+)'", message):
-        typed = next(g for g in found.groups() if g).split()[0].split("=")[0].lstrip("-")
-        return f"there is no option --{typed}. {did_you_mean(typed, flags)}" if _near(typed, flags) else (
-            f"there is no option --{typed}. `plcnn COMMAND --help` lists all."
-        )
-    detail = " ".join(line.strip() for line in message.splitlines() if not re.match(r"\s*(Parser|Problem with)", line))
-    detail = re.sub(r"<class '([\w.]+)'>", lambda m: m.group(1).rsplit(".", 1)[-1], detail)
-    return f"--{key}: {detail[:300]}" if key else message.splitlines()[0] + (f" {detail[:300]}" if detail not in message.splitlines()[0] else "")
-
-
-def _join(keys: list[str]) -> str:
-    """The full key of nested parsers' messages, each of which names its own part."""
-    joined: list[str] = []
-    for key in keys:
-        if not joined or not key.startswith(".".join(joined)):
-            joined.append(key)
-        else:
-            joined = [key]
-    return ".".join(joined)
-
-
-def _near(word: str, known: Iterable[str]) -> list[str]:
-    from plcnn.registry import near
-
-    return near(word, known)
-
-
-def _unknown_argument(key: str, argument: str, message: str) -> str:
-    registry = CHOICES.get(key)
-    named = re.search(r"class_path '([^']+)'", message)
-    if registry is None or named is None or named.group(1) not in registry:
-        return f"--{key}: there is no argument {argument!r}."
-    name = named.group(1)
-    known = registry[name].signature.parameters
-    listed = f"It takes: {', '.join(known)}." if known else "It takes no arguments."
-    hint = f" {did_you_mean(argument, known)}" if _near(argument, known) else ""
-    return f"--{key}.{argument}: {registry.kind} {name!r} has no argument {argument!r}.{hint} {listed}"

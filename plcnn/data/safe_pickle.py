@@ -45,7 +45,35 @@ class _Refused(Exception):
     """What a pickle asks for and does not get."""
 
 
+_Load = Callable[["_Unpickler"], None]
+_LOADS: dict[int, _Load] = pickle._Unpickler.dispatch  # type: ignore[assignment]  # by opcode
+
+
+def _with_plain_keys(code: int, keys: slice) -> _Load:
+    """Keep tuples from being keys: to hash them, nested, can exhaust the stack or take for ever."""
+
+    def load(self: "_Unpickler") -> None:
+        if not all(isinstance(key, str | bytes | int | float) for key in self.stack[keys]):
+            raise _Refused("it has a key that is no text or number")
+        _LOADS[code](self)
+
+    return load
+
+
+def _refuse_sets(self: "_Unpickler") -> None:
+    raise _Refused("it holds a set")
+
+
 class _Unpickler(pickle._Unpickler):
+    stack: list[Any]
+    dispatch = {  # type: ignore[assignment]
+        **_LOADS,
+        **dict.fromkeys(pickle.EMPTY_SET + pickle.FROZENSET, _refuse_sets),
+        pickle.SETITEM[0]: _with_plain_keys(pickle.SETITEM[0], slice(-2, -1)),
+        pickle.SETITEMS[0]: _with_plain_keys(pickle.SETITEMS[0], slice(None, None, 2)),
+        pickle.DICT[0]: _with_plain_keys(pickle.DICT[0], slice(None, None, 2)),
+    }
+
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding="latin1")
         self._calls = 0

@@ -38,6 +38,7 @@ def sole_writer(path: Path) -> Iterator[Path]:
         try:
             lock.acquire(timeout=0)
         except Timeout:
+            os.stat(lock.lock_file)  # filelock would wait for ever where no file can appear, as in /proc
             _log.info("waiting for another process that is making %s", path)
             lock.acquire()
         for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):

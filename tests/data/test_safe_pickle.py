@@ -146,6 +146,23 @@ def test_a_memo_of_two_thousand_million_entries_takes_no_memory():
     assert loads(b"\x80\x02Nr\xff\xff\xff\x7f.", PATH) is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"}" + b")" + b"\x85" * 1_000_000 + b"Ns.",
+        b"}(" + b")" + b"\x85" * 1_000_000 + b"Nu.",
+        b"(" + b")" + b"\x85" * 1_000_000 + b"Nd.",
+        b"\x80\x04(" + b")" + b"\x85" * 1_000_000 + b"\x91.",
+        b"}(" + b")" + b"q\x01h\x01\x86" * 60 + b"Nu.",
+        pickle.dumps({1}),
+    ],
+    ids=range(6),
+)
+def test_hashing_is_not_a_way_in(data):
+    with pytest.raises(UserError, match="no text or number|a set"):
+        loads(data, PATH)
+
+
 def test_lists_that_hold_themselves_many_times_over():
     data = b"]" + b"".join(b"q\x01](" + b"h\x01" * 10 + b"e" for _ in range(50)) + b"."
     assert len(loads(data, PATH)) == 10  # 10 ** 50 when written out

@@ -1,0 +1,73 @@
+"""Shared fixtures: the command line run in this process or in one of its own, in an empty working directory."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+TINY = [
+    *("--data.source", "shapes", "--data.source.train_size", "200", "--data.source.test_size", "90"),
+    *("--data.source.image_size", "8", "--model.arch", "linear", "--trainer.accelerator", "cpu"),
+]
+"""A run of a second: 180 training, 20 validation and 90 test pictures of 8 × 8 pixels, a linear classifier."""
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PLCNN_PLUGINS", raising=False)
+    yield
+
+
+@pytest.fixture
+def plcnn(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Run the command line in this process."""
+    from plcnn.__main__ import main
+
+    def run(*arguments: str) -> Outcome:
+        capfd.readouterr()
+        monkeypatch.setenv("PLCNN_PLUGINS", os.environ.get("PLCNN_PLUGINS", ""))
+        try:
+            main([str(a) for a in arguments])
+            code = 0
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        return Outcome(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start the command line in a process of its own."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, module: str = "plcnn", **environment: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module.split(), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
