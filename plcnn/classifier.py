@@ -8,13 +8,14 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
+from plcnn.metrics import MeanLoss
 from plcnn.optim import Optimizer, Schedule, optimizers, schedules, scheduler
 
 LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
@@ -89,7 +90,7 @@ class Classifier(LightningModule):
 
     def _new_metrics(self) -> MetricCollection:
         accuracy = MulticlassAccuracy(len(self.classes), average="micro", validate_args=False)
-        metrics: dict[str, Metric | MetricCollection] = {"loss": MeanMetric(nan_strategy="disable"), "acc": accuracy}
+        metrics: dict[str, Metric | MetricCollection] = {"loss": MeanLoss(), "acc": accuracy}
         return MetricCollection(metrics, compute_groups=False)
 
     def _check_output(self) -> None:

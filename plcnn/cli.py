@@ -142,7 +142,7 @@ class CLI(LightningCLI):
 
     def _set_checkpoint_defaults(self) -> None:
         model = {k: v for k, v in self.content["hyper_parameters"].items() if k not in ("classes", "image_shape", "plugins")}
-        data = self.content.get("datamodule_hyper_parameters", {})
+        data = {k: v for k, v in self.content["datamodule_hyper_parameters"].items() if k != "verified"}
         defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
         self._subcommand_parsers[self.command].set_defaults(defaults)
 
@@ -228,7 +228,8 @@ class CLI(LightningCLI):
         self._measure("test", "test", kwargs)
 
     def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
-        metrics = getattr(self.trainer, command)(verbose=False, **kwargs)[0]
+        getattr(self.trainer, command)(verbose=False, **kwargs)
+        metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         folder = run_folder(self.trainer)
         if not self.trainer.is_global_zero:
             return
@@ -352,8 +353,12 @@ def run(arguments: list[str]) -> None:
     Args:
         arguments: the command line without the program's name; the first is the command.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Every epoch is logged, however few its batches.
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
+    # Lightning 2.6 calls what PyTorch 2.14 deprecates.
+    warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     load_plugins(arguments[1:])
     for registry in CHOICES.values():

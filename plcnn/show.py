@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +41,6 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
         raise UserError(f"--output {path}: cannot be written: {error}") from error
 
 
-def _displayable(picture: Tensor) -> Tensor:
+def _displayable(picture: Tensor) -> np.ndarray:
     """(height, width, 3), or (height, width) where there is but one channel."""
-    return picture[0] if len(picture) == 1 else picture[:3].permute(1, 2, 0).clamp(0, 1)
+    return (picture[0] if len(picture) == 1 else picture[:3].permute(1, 2, 0).clamp(0, 1)).numpy()

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
+os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"  # Lightning 2.6 calls what jsonargparse 4.53 deprecates
+
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 TINY = [

@@ -94,6 +94,7 @@ class ImageData(LightningDataModule):
             self.sets["val"] = images[val], labels[val]
         if stage == "test" and "test" not in self.sets:
             self.sets["test"] = self.source.test()
+        self.hparams["verified"] = self.source.verified
         if stage == "predict" and "predict" not in self.sets:
             if not self.picture_paths:
                 raise UserError("predict needs pictures: --data.pictures FILE_OR_FOLDER.", exit_code=2)

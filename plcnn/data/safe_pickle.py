@@ -2,14 +2,14 @@
 
 Python's documentation, "Restricting Globals", is the source of the manner. Departures: stand-ins take the place of
 numpy's constructors, which trust their arguments; and the unpickler is the one written in Python, since the one in C
-sets aside memory for whatever memo index a file names.
+sets aside memory for whatever memo index a file names; and keys of dicts are text or numbers, sets are refused.
 """
 
 import io
 import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class _Refused(Exception):
 
 
 _Load = Callable[["_Unpickler"], None]
-_LOADS: dict[int, _Load] = pickle._Unpickler.dispatch  # type: ignore[assignment]  # by opcode
+_LOADS: dict[int, Any] = dict(pickle._Unpickler.dispatch)  # by opcode
 
 
 def _with_plain_keys(code: int, keys: slice) -> _Load:
@@ -66,7 +66,7 @@ def _refuse_sets(self: "_Unpickler") -> None:
 
 class _Unpickler(pickle._Unpickler):
     stack: list[Any]
-    dispatch = {  # type: ignore[assignment]
+    dispatch: ClassVar[dict[int, Any]] = {
         **_LOADS,
         **dict.fromkeys(pickle.EMPTY_SET + pickle.FROZENSET, _refuse_sets),
         pickle.SETITEM[0]: _with_plain_keys(pickle.SETITEM[0], slice(-2, -1)),

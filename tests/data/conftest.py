@@ -33,7 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     server: Server
 
-    def do_GET(self) -> None:  # noqa: N802 (the base class names it)
+    def do_GET(self) -> None:
         self.server.requests.append(self.path)
         answers = self.server.answers
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)

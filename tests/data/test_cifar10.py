@@ -104,6 +104,7 @@ def assert_read(source: CIFAR10) -> None:
     names = [f"data_batch_{number}" for number in range(1, 6)]
     pixels = np.stack([pixels_of(name) for name in names]).reshape(-1, 3, 32, 32)
     assert torch.equal(images, torch.from_numpy(pixels))
+    assert images.is_contiguous()
     assert (images.dtype, labels.dtype) == (torch.uint8, torch.int64)
     assert labels.tolist() == [label for name in names for label in labels_of(name)]
     images, labels = source.test()

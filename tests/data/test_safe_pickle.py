@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import struct
 from collections import OrderedDict
 from pathlib import Path
 
@@ -144,6 +143,11 @@ def test_bombs_and_nonsense(data):
 
 def test_a_memo_of_two_thousand_million_entries_takes_no_memory():
     assert loads(b"\x80\x02Nr\xff\xff\xff\x7f.", PATH) is None
+
+
+def test_a_count_in_place_of_bytes_makes_no_bytes():
+    with pytest.raises(UserError, match="whose numbers are objects"):
+        loads(CALL + b"(I1\n(I5\nt" + NUMBERS + b"I00\nI5\ntb.", PATH)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """CIFAR-10: 60,000 colour pictures of 32x32 pixels in ten classes (https://www.cs.toronto.edu/~kriz/cifar.html).
 
-Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. The files are those of the "python version", told
-by their checksums.
+Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009. The files are those of the "python version",
+told by their checksums.
 """
 
 import hashlib
@@ -79,7 +79,7 @@ class CIFAR10:
         """
         if os.path.isfile(self._root) and self._root != self._archive:
             raise UserError(
-                f"--data.root {self._root} is a file. Name the folder that holds {FOLDER} or {ARCHIVE}, or is to hold them."
+                f"--data.root {self._root} is a file. Name the folder that holds {FOLDER} or {ARCHIVE}, or will."
             )
         if not os.path.exists(self._folder):  # Path.exists raises where it may not look
             if not os.path.exists(self._archive):

@@ -1,0 +1,238 @@
+"""A run through the real command line: fit, stop early, resume, test, predict; and what it leaves behind."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from conftest import CONFIGS, TINY, Outcome
+from PIL import Image
+
+import plcnn as product
+from plcnn.data.sources.shapes import Shapes
+
+Command = Callable[..., Outcome]
+RUN = Path("tb_logs/run/version_0")
+
+
+def fit(plcnn: Command, *arguments: str, epochs: int = 2) -> Outcome:
+    outcome = plcnn("fit", *TINY, "--trainer.max_epochs", str(epochs), *arguments)
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def rows(folder: Path = RUN) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_folder_holds_everything_and_the_console_says_what_happened(plcnn: Command) -> None:
+    outcome = fit(plcnn)
+    names = {p.name for p in RUN.iterdir()}
+    assert {"config.yaml", "history.csv", "curves.png", "checkpoints"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    best = [p.name for p in (RUN / "checkpoints").glob("best-*")]
+    assert sorted(p.name for p in (RUN / "checkpoints").iterdir()) == [*best, "last.ckpt"]
+    assert [row["epoch"] for row in rows()] == ["1", "2"]
+    lines = outcome.out.splitlines()
+    for number, row in enumerate(rows(), 1):
+        (line,) = [text for text in lines if text.startswith(f"epoch {number}/2")]
+        assert f"loss {float(row['train/loss']):.4f}  acc {float(row['train/acc']):.4f}" in line
+        assert f"val_loss {float(row['val/loss']):.4f}  val_acc {float(row['val/acc']):.4f}" in line
+        assert " s  " in line and "pictures/s" in line
+    text = outcome.out
+    for said in (
+        "linear: 1,930 trainable parameters, 0 statistics",
+        "shapes: 180 training and 20 validation pictures of 10 classes, 3 × 8 × 8",
+        "batches of 64 (effective 64), 3 an epoch",
+        "stopped    after epoch 2 (--trainer.max_epochs)",
+        f"plcnn test --ckpt_path {RUN}",
+        "tensorboard --logdir tb_logs",
+    ):
+        assert said in text
+    best_row = max(rows(), key=lambda row: float(row["val/acc"]))
+    assert best == [f"best-epoch={int(best_row['epoch']):02d}-val_acc={float(best_row['val/acc']):.4f}.ckpt"]
+    assert f"best       epoch {best_row['epoch']}: val/acc {float(best_row['val/acc']):.4f}" in text
+
+
+def test_nothing_is_ever_overwritten(plcnn: Command) -> None:
+    fit(plcnn)
+    before = {p: p.read_bytes() for p in RUN.rglob("*") if p.is_file()}
+    fit(plcnn, "--trainer.logger", "false")
+    fit(plcnn)
+    assert {p: p.read_bytes() for p in before} == before
+    assert sorted(p.name for p in RUN.parent.iterdir()) == ["version_0", "version_1", "version_2"]
+    assert not list(Path("tb_logs/run/version_1").glob("events*"))
+    assert (Path("tb_logs/run/version_1") / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_the_checkpoint_alone_is_enough_to_test(plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit(plcnn, "--model.mean", "[0.4, 0.5, 0.6]", "--model.std", "[0.2, 0.2, 0.2]")
+    by_folder = plcnn("test", "--ckpt_path", RUN)
+    assert by_folder.code == 0, by_folder.err
+    alone = tmp_path / "elsewhere" / "moved.ckpt"
+    alone.parent.mkdir()
+    next((RUN / "checkpoints").glob("best-*")).rename(alone)
+    monkeypatch.chdir(alone.parent)
+    by_file = plcnn("test", "--ckpt_path", "moved.ckpt")
+    assert by_file.code == 0, by_file.err
+    assert by_file.out.split("(")[0] == by_folder.out.split("(")[0]
+
+    classifier = product.load(alone)
+    images, labels = Shapes(train_size=200, test_size=90, image_size=8).test()
+    with torch.no_grad():
+        logits = classifier(images)
+    right = int((logits.argmax(1) == labels).sum())
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    assert f"loss {float(loss):.4f}  acc {right / 90:.4f}  ({right} of 90 pictures)" in by_file.out
+    assert json.loads((tmp_path / RUN / "test.json").read_text())["acc"] == pytest.approx(right / 90)
+    assert classifier.classes == list(Shapes().classes)
+
+
+def test_the_saved_config_serves_every_command(plcnn: Command) -> None:
+    fit(plcnn)
+    config = str(RUN / "config.yaml")
+    picture = Path("picture.png")
+    Image.new("RGB", (8, 8), "red").save(picture)
+    for command in ("validate", "test", "predict"):
+        outcome = plcnn(command, "--config", config, *(["--data.pictures", "[picture.png]"] if command == "predict" else []))
+        assert outcome.code == 0, outcome.err
+    assert plcnn("fit", "--config", config).code == 0
+    assert Path("tb_logs/run/version_1/config.yaml").read_text() == Path(config).read_text()
+    assert "plcnn.names" not in Path(config).read_text()
+
+
+def test_validation_repeats_what_fit_measured(plcnn: Command) -> None:
+    fit(plcnn)
+    best = max(rows(), key=lambda row: float(row["val/acc"]))
+    outcome = plcnn("validate", "--ckpt_path", RUN)
+    assert f"val  loss {float(best['val/loss']):.4f}  acc {float(best['val/acc']):.4f}" in outcome.out
+
+
+def test_it_stops_early_and_says_so(plcnn: Command) -> None:
+    outcome = fit(plcnn, "--model.optimizer.lr", "0", "--early_stopping.patience", "2", epochs=30)
+    assert len(rows()) == 3  # the first epoch sets the mark, two do not beat it
+    assert "stopped    early, after epoch 3: val/loss has not improved for 2 epochs" in outcome.out
+
+
+def test_early_stopping_can_be_switched_off(plcnn: Command) -> None:
+    fit(plcnn, "--model.optimizer.lr", "0", "--early_stopping.patience", "1", "--early_stopping.enabled", "false", epochs=4)
+    assert len(rows()) == 4
+
+
+def test_adding_a_callback_keeps_the_others(plcnn: Command) -> None:
+    outcome = fit(
+        plcnn,
+        *("--trainer.callbacks+=lightning.pytorch.callbacks.LearningRateMonitor", "--model.optimizer.lr", "0"),
+        *("--early_stopping.patience", "1"),
+        epochs=9,
+    )
+    assert "stopped    early" in outcome.out and list((RUN / "checkpoints").glob("best-*"))
+
+
+def test_checkpoints_can_be_switched_off(plcnn: Command) -> None:
+    fit(plcnn, "--trainer.enable_checkpointing", "false")
+    assert not (RUN / "checkpoints").exists() and (RUN / "config.yaml").is_file()
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one(plcnn: Command) -> None:
+    deep = ["--model.arch", "keras_cnn", "--model.arch.widths", "[4, 4]", "--model.arch.dropouts", "[0, 0]"]
+    deep += ["--model.arch.head_dropout", "0", "--data.augment", "shift_zoom_flip"]
+    fit(plcnn, *deep, "--name", "whole", "--early_stopping.patience", "9", epochs=5)
+    fit(plcnn, *deep, "--name", "parts", "--early_stopping.patience", "9", epochs=2)
+    parts = Path("tb_logs/parts/version_0")
+    outcome = plcnn("fit", "--ckpt_path", parts, "--trainer.max_epochs", "5")
+    assert outcome.code == 0, outcome.err
+    assert [p.name for p in parts.parent.iterdir()] == ["version_0"]
+    whole = Path("tb_logs/whole/version_0")
+    columns = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc", "lr")
+    assert [[row[c] for c in columns] for row in rows(parts)] == [[row[c] for c in columns] for row in rows(whole)]
+    assert [p.name for p in (parts / "checkpoints").glob("best-*")] == [
+        p.name for p in (whole / "checkpoints").glob("best-*")
+    ]
+    states = [torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (parts, whole)]
+    for key, value in states[0]["state_dict"].items():
+        assert torch.equal(value, states[1]["state_dict"][key]), key
+    for name in ("EarlyStopping", "Checkpoints"):
+        ours, theirs = (next(v for k, v in s["callbacks"].items() if k.startswith(name)) for s in states)
+        assert ours == theirs
+    assert (parts / "config_resumed_1.yaml").is_file()
+    assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 2
+
+
+def test_resuming_from_an_older_checkpoint_leaves_its_run_alone(plcnn: Command) -> None:
+    fit(plcnn)
+    best = next((RUN / "checkpoints").glob("best-*"))
+    before = {p: p.read_bytes() for p in RUN.rglob("*") if p.is_file()}
+    assert plcnn("fit", "--ckpt_path", best, "--trainer.max_epochs", "3").code == 0
+    assert {p: p.read_bytes() for p in RUN.rglob("*") if p.is_file()} == before
+    assert len(rows(Path("tb_logs/run/version_1"))) == 3
+
+
+def test_predict_names_the_classes_of_the_checkpoint(plcnn: Command) -> None:
+    fit(plcnn)
+    images, _ = Shapes(train_size=200, test_size=90, image_size=8).test()
+    folder = Path("mine/zebra")
+    folder.mkdir(parents=True)
+    for number in range(5):
+        Image.fromarray(images[number].permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
+    Image.fromarray(np.zeros((20, 30), np.uint8)).save(folder / "grey.png")
+    outcome = plcnn("predict", "--ckpt_path", RUN, "--data.pictures", "[mine]")
+    assert outcome.code == 0, outcome.err
+    classifier = product.load(RUN)
+    with torch.no_grad():
+        shares, labels = classifier(images[:5]).softmax(1).max(1)
+    printed = [line.split() for line in outcome.out.splitlines()]
+    assert [Path(line[0]).name for line in printed] == ["0.png", "1.png", "2.png", "3.png", "4.png", "grey.png"]
+    for line, share, label in zip(printed, shares, labels, strict=False):
+        assert line[1:] == [classifier.classes[int(label)], f"{float(share):.4f}"]
+
+
+def test_fit_never_reads_the_test_pictures(plcnn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(self: Shapes) -> None:
+        raise AssertionError("the test set was read")
+
+    monkeypatch.setattr(Shapes, "test", forbidden)
+    fit(plcnn)
+    assert plcnn("validate", "--ckpt_path", RUN).code == 0
+    with pytest.raises(AssertionError, match="the test set was read"):
+        plcnn("test", "--ckpt_path", RUN)
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_a_seed_repeats_a_run(plcnn: Command, seed: str) -> None:
+    for name in ("first", "second"):
+        fit(plcnn, "--seed_everything", seed, "--data.augment", "shift_zoom_flip", "--name", name)
+    weights = [
+        torch.load(f"tb_logs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for name in ("first", "second")
+    ]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_pictures_are_drawn_plain_and_augmented(plcnn: Command) -> None:
+    arguments = ("show", "--config", str(CONFIGS / "quickstart.yaml"), "--data.source.train_size", "100")
+    outcome = plcnn(*arguments)
+    assert outcome.code == 0, outcome.err
+    with Image.open("pictures.png") as picture:
+        assert picture.format == "PNG" and picture.width > picture.height
+    assert "4 × 4 training pictures" in outcome.out
+    again = plcnn(*arguments)
+    assert again.code == 2 and "exists already" in again.err
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.name)
+def test_every_config_is_accepted(plcnn: Command, config: Path) -> None:
+    outcome = plcnn("fit", "--config", config, "--print_config")
+    assert outcome.code == 0, outcome.err
+    full = yaml.safe_load(outcome.out)
+    own = yaml.safe_load(config.read_text())
+    assert full["name"] == own["name"] == config.stem
+
+
+def test_there_are_configs() -> None:
+    assert {"base.yaml", "quickstart.yaml"} <= {path.name for path in CONFIGS.rglob("*.yaml")}
