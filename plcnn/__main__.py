@@ -53,6 +53,8 @@ def _run(arguments: list[str]) -> None:
     from plcnn.errors import UserError
 
     try:
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
+
         from plcnn.callbacks.interruption import Interrupted
         from plcnn.cli import run
     except KeyboardInterrupt:
@@ -63,6 +65,8 @@ def _run(arguments: list[str]) -> None:
         _fail(str(error), error.exit_code)
     except Interrupted as interruption:
         _fail(f"{interruption}. Continue with: plcnn fit --ckpt_path RUN_FOLDER", interruption.exit_code)
+    except SIGTERMException:
+        _fail("interrupted by SIGTERM", 143)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 

@@ -56,6 +56,8 @@ class Classifier(LightningModule):
         self.classes, self.image_shape = list(classes), tuple(image_shape)
         self.arch = architectures.choose(arch)
         self.optimizer_choice, self.schedule_choice = optimizers.choose(optimizer), schedules.choose(schedule)
+        self.optimizer_choice.build([torch.nn.Parameter(torch.zeros(1, 1))])  # mistakes show before anything is trained
+        self.schedule_choice.build()
         if not 0 <= label_smoothing <= 1:
             raise UserError(f"--model.label_smoothing must be from 0 to 1, got {label_smoothing}.", exit_code=2)
         self.label_smoothing = label_smoothing
@@ -163,10 +165,7 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and a schedule over as many steps as the trainer will take."""
-        try:
-            optimizer = self.optimizer_choice.build(self.parameters())
-        except (ValueError, TypeError) as error:
-            raise UserError(f"--model.optimizer {self.optimizer_choice!r}: {error}", exit_code=2) from error
+        optimizer = self.optimizer_choice.build(self.parameters())
         total_steps = self.trainer.estimated_stepping_batches
         if total_steps == float("inf"):
             raise UserError("A schedule needs to know how long training takes: give --trainer.max_epochs.", exit_code=2)

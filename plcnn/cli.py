@@ -89,7 +89,7 @@ class CLI(LightningCLI):
         parser.add_argument("--seed_everything", type=int, default=0, help="Seed of all randomness.")
         parser.add_argument("--name", type=str, default="run", help="The run's name: runs go to ROOT/NAME/version_N.")
         parser.add_argument(
-            "--plugins", type=list[str], default=[], help="Python files whose registered names can be used."
+            "--plugins", type=str | list[str], default=[], help="Python files whose registered names can be used."
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -112,6 +112,7 @@ class CLI(LightningCLI):
         elif self.checkpoint:
             self._set_checkpoint_defaults()
         self.config = parser.parse_args([self.command, *arguments])
+        self.config[self.command]["plugins"] = plugins.loaded()
         if self.checkpoint:
             self.config[self.command]["ckpt_path"] = str(self.checkpoint)
             self._refuse_another_model()

@@ -12,6 +12,7 @@ import inspect
 import pkgutil
 import re
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
@@ -72,9 +73,24 @@ class Choice:
         return self.registry.kind
 
     def build(self, *given_first: Any, **given: Any) -> Any:
-        """Call the builder with the arguments and with those of `given` that it asks for."""
+        """Call the builder with the arguments and with those of `given` that it asks for.
+
+        Raises:
+            UserError: if the builder raises; the message says what it said, and where.
+        """
         accepted = inspect.signature(self.builder).parameters
-        return type(self).builder(*given_first, **self.arguments, **{k: v for k, v in given.items() if k in accepted})
+        asked = {k: v for k, v in given.items() if k in accepted}
+        try:
+            return type(self).builder(*given_first, **self.arguments, **asked)
+        except UserError as error:
+            raise UserError(f"{self.kind} {self.name!r}: {error}", exit_code=2) from error
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise UserError(
+                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {error} "
+                f"({where.filename}, line {where.lineno})",
+                exit_code=2,
+            ) from error
 
     def as_dict(self) -> dict[str, Any]:
         """The choice as plain data, as it stands in YAML and in checkpoints."""

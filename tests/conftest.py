@@ -5,28 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from support import Outcome
 
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"  # Lightning 2.6 calls what jsonargparse 4.53 deprecates
-
-CONFIGS = Path(__file__).parents[1] / "configs"
-
-TINY = [
-    *("--data.source", "shapes", "--data.source.train_size", "200", "--data.source.test_size", "90"),
-    *("--data.source.image_size", "8", "--model.arch", "linear", "--trainer.accelerator", "cpu"),
-]
-"""A run of a second: 180 training, 20 validation and 90 test pictures of 8 × 8 pixels, a linear classifier."""
-
-
-class Outcome(NamedTuple):
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
 
 @pytest.fixture(autouse=True)
 def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

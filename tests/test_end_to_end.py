@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import CONFIGS, TINY, Outcome
 from PIL import Image
+from support import CONFIGS, TINY, Outcome
 
 import plcnn as product
 from plcnn.data.sources.shapes import Shapes

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn.callbacks.history import history_of
 from plcnn.callbacks.interruption import Interrupted
@@ -60,7 +61,7 @@ class Checkpoints(Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Save where an interrupted training stands; after any other exception the last good checkpoint stays."""
-        if isinstance(exception, Interrupted) and trainer.global_step > self._saved_step:
+        if isinstance(exception, Interrupted | SIGTERMException) and trainer.global_step > self._saved_step:
             self._save(trainer, {})
 
     def _save(self, trainer: Trainer, row: dict[str, float]) -> None:

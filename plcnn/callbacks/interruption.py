@@ -26,17 +26,18 @@ class Interrupted(Exception):
 class Interruption(Callback):
     """Turns the first SIGINT or SIGTERM into an `Interrupted` before the next training step.
 
-    Validation is finished first, so that the checkpoint is that of a whole epoch. Under SLURM, SIGTERM is left to
-    Lightning, which requeues.
+    Validation is finished first, so that the checkpoint is that of a whole epoch. SIGTERM is left to Lightning where it
+    has more to do: under SLURM, which requeues, and with several processes, which it tells.
     """
 
     def __init__(self) -> None:
         self._signum = 0
         self._previous: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen."""
-        signals = [signal.SIGINT] if "SLURM_JOB_ID" in os.environ else list(EXIT_CODES)
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen; Lightning has set its own handlers by now."""
+        alone = trainer.world_size == 1 and "SLURM_JOB_ID" not in os.environ
+        signals = list(EXIT_CODES) if alone else [signal.SIGINT]
         self._previous = {number: signal.signal(number, self._note) for number in signals}
 
     def _note(self, signum: int, frame: FrameType | None) -> None:

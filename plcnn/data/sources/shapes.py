@@ -15,7 +15,7 @@ from plcnn.data.sources import sources
 from plcnn.errors import UserError
 
 _TRAIN, _TEST = -1, -2  # in place of an epoch, where training's epochs 0, 1, ... never come
-_SCENE_DRAWS = 64  # at least as many as _draw takes; the pixels' noise follows
+_SCENE_DRAWS = 34  # one for each next(draws) in _draw; the pixels' noise follows
 _CHUNK = 250  # pictures drawn at a time, so that the planes stay in the processor's cache
 
 
@@ -35,9 +35,7 @@ class Shapes:
 
     verified = True
 
-    def __init__(
-        self, train_size: int = 8000, test_size: int = 2000, image_size: int = 32, seed: int = 0
-    ) -> None:
+    def __init__(self, train_size: int = 8000, test_size: int = 2000, image_size: int = 32, seed: int = 0) -> None:
         for name, size, least in (
             ("train_size", train_size, 10),
             ("test_size", test_size, 10),
@@ -88,32 +86,39 @@ def _draw(distance: Callable[[Tensor, Tensor], Tensor], numbers: Tensor, size: i
     across = ((torch.arange(size) * 2 + 1) / size - 1).expand(len(numbers), size, size)
     down = across.transpose(1, 2)
 
+    dark = next(draws) < 0.85  # whether a bright shape stands on dark ground, or the reverse
     hue = next(draws)
     along, _ = _turned(across, down, _range(next(draws), -1.0, 1.0))
     blend = (along * 0.35 + 0.5).unsqueeze(1)
-    first = _colour(hue, next(draws), _range(next(draws), 0.05, 0.35))
-    second = _colour(hue + _range(next(draws), -0.15, 0.15), next(draws), _range(next(draws), 0.05, 0.35))
+    first = _colour(hue, next(draws), _ground_level(dark, next(draws)))
+    second = _colour(hue + _range(next(draws), -0.15, 0.15), next(draws), _ground_level(dark, next(draws)))
     canvas = first + blend * (second - first)
 
     along, _ = _turned(across, down, _range(next(draws), -1.0, 1.0))
     phase = along * _range(next(draws), 1.0, 3.5) + next(draws)
     stripes = (phase - phase.floor() - 0.5).abs() - 0.25
-    canvas = canvas + (stripes * _range(next(draws), 0.0, 0.2)).unsqueeze(1)
+    canvas = canvas + (stripes * _range(next(draws), 0.0, 0.25)).unsqueeze(1)
 
     for _ in range(2):
         canvas = _dot(canvas, across, down, draws, size)
 
-    radius = _range(next(draws), 0.5, 0.75)
-    left, up = _range(next(draws), -0.28, 0.28), _range(next(draws), -0.28, 0.28)
+    radius = _range(next(draws), 0.45, 0.75)
+    left, up = _range(next(draws), -0.32, 0.32), _range(next(draws), -0.32, 0.32)
     x, y = _turned((across - left) / radius, (down - up) / radius, _range(next(draws), -0.12, 0.12))
     edges = distance(x, y) * radius
-    paint = _colour(hue + _range(next(draws), 0.2, 0.8), next(draws) * 0.8, _range(next(draws), 0.8, 1.0))
+    level = torch.where(dark, _range(next(draws), 0.8, 1.0), _range(next(draws), 0.1, 0.4))
+    paint = _colour(hue + _range(next(draws), 0.2, 0.8), next(draws) * 0.8, level)
     shade = 1 + y.unsqueeze(1) * _range(next(draws), -0.15, 0.15).unsqueeze(1)
     canvas = canvas * (1 - 0.5 * _cover(edges - 0.08, size))  # a dark rim
     canvas = _over(canvas, paint * shade, _cover(edges, size))
 
     canvas = canvas + (noise - 0.5) * _range(next(draws), 0.02, 0.15).unsqueeze(1)
     return (canvas.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+
+
+def _ground_level(dark: Tensor, number: Tensor) -> Tensor:
+    level = _range(number, 0.05, 0.35)
+    return torch.where(dark, level, 1 - level)
 
 
 def _dot(canvas: Tensor, across: Tensor, down: Tensor, draws: Iterator[Tensor], size: int) -> Tensor:

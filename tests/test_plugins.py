@@ -1,0 +1,107 @@
+"""A user's own file: its architecture by name everywhere, and what goes wrong with such files."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from support import TINY, Outcome
+
+import plcnn as product
+from plcnn.architectures import architectures
+
+Command = Callable[..., Outcome]
+
+NET = """
+from torch import nn
+from plcnn import register
+
+@register{arguments}
+def {name}(num_classes: int, in_channels: int = 3, image_size: int = 32, depth: int = 1) -> nn.Module:
+    '''A stack of dense layers.
+
+    Args:
+        depth: number of layers.
+    '''
+    size = in_channels * image_size**2
+    return nn.Sequential(nn.Flatten(), *[nn.Linear(size, size) for _ in range(depth - 1)], nn.Linear(size, num_classes))
+"""
+
+
+def plugin(name: str, path: str = "my_nets.py", arguments: str = "") -> str:
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(NET.format(name=name, arguments=arguments))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    architectures.names()
+    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
+    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
+
+
+def test_a_users_own_file_serves_fit_test_and_python(plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = plugin("own_stack")
+    chosen = ["--plugins", path, "--model.arch", "own_stack", "--model.arch.depth", "3", "--trainer.max_epochs", "1"]
+    outcome = plcnn("fit", *TINY, *chosen)
+    assert outcome.code == 0, outcome.err
+    assert "own_stack: 76,042 trainable parameters" in outcome.out
+    run = (tmp_path / "tb_logs/run/version_0").absolute()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert plcnn("test", "--ckpt_path", run, "--plugins", f"../{path}").code == 0
+    assert plcnn("test", "--ckpt_path", run, "--config", run / "config.yaml").code == 0
+    network = product.load(run).net
+    assert sum(p.numel() for p in network.parameters()) == 76_042
+    assert network(torch.rand(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_plugins_can_stand_in_the_config_and_in_the_environment(plcnn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.yaml").write_text(f"plugins: [{plugin('in_yaml', 'a.py')}]\nmodel:\n  arch: in_yaml\n")
+    assert "class_path: in_yaml" in plcnn("fit", "--config", "mine.yaml", "--print_config").out
+    monkeypatch.setenv("PLCNN_PLUGINS", str(Path(plugin("in_variable", "b.py")).absolute()))
+    assert "class_path: in_variable" in plcnn("fit", "--model.arch", "in_variable", "--print_config").out
+
+
+def test_a_checkpoint_says_which_file_it_needs(plcnn: Command) -> None:
+    path = plugin("lost_stack")
+    fit = plcnn("fit", *TINY, "--plugins", path, "--model.arch", "lost_stack", "--trainer.max_epochs", "1")
+    assert fit.code == 0, fit.err
+    for name in ("_choices", "origins"):
+        del getattr(architectures, name)["lost_stack"]
+    os.environ["PLCNN_PLUGINS"] = ""
+    outcome = plcnn("test", "--ckpt_path", "tb_logs/run/version_0")
+    assert outcome.code == 2 and "Unknown architecture 'lost_stack'" in outcome.err
+    assert f"--plugins {Path(path).absolute()}" in outcome.err
+
+
+def test_an_unknown_name_lists_the_loaded_files(plcnn: Command) -> None:
+    outcome = plcnn("fit", "--plugins", plugin("near_stack"), "--model.arch", "near_stak")
+    assert outcome.code == 2 and "Did you mean near_stack" in outcome.err
+    assert f"Plugin files loaded: {Path('my_nets.py').absolute()}" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def broken(:\n", "bad.py, line 1: SyntaxError: "),
+        ("import plcnn\n\nimport nowhere_to_be_found\n", "bad.py, line 3: ModuleNotFoundError: No module named"),
+        (NET.format(name="keras_cnn", arguments=""), "The architecture name 'keras_cnn' is taken: "),
+        (NET.format(name="stack", arguments="").replace("num_classes: int, ", ""), "must have a parameter 'num_classes'"),
+    ],
+)
+def test_a_broken_file_is_one_message(plcnn: Command, text: str, words: str) -> None:
+    Path("bad.py").write_text(text)
+    outcome = plcnn("fit", "--plugins", "bad.py")
+    assert outcome.code == 2 and words in outcome.err and "Traceback" not in outcome.err
+    assert len(outcome.err.splitlines()) <= 2
+
+
+def test_a_builder_that_raises_is_one_message(plcnn: Command) -> None:
+    Path("raises.py").write_text(NET.format(name="raises", arguments="").replace("size =", "1 / 0; size ="))
+    outcome = plcnn("fit", *TINY, "--plugins", "raises.py", "--model.arch", "raises")
+    assert outcome.code == 2
+    assert "architecture raises(depth=1) cannot be built: ZeroDivisionError: division by zero" in outcome.err
+    assert f"{Path('raises.py').absolute()}, line " in outcome.err
