@@ -1,8 +1,8 @@
 """Random numbers as a pure function of (seed, epoch, picture, draw), so that no batch, order or device changes them.
 
 The words of the counter are absorbed one after the other: ``state = mix((state ^ word) + GOLDEN)``, with SplitMix64's
-finaliser as ``mix`` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; the constants
-are Stafford's variant 13). Departure: SplitMix64 is a sequence, this is a chain of its steps, one for each word.
+finaliser as ``mix`` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014; constants:
+Stafford's variant 13). Departure: SplitMix64 is a sequence, this is a chain of its steps, one for each word.
 """
 
 import torch

@@ -17,8 +17,8 @@ STILL = [0.9, 0.5, 0.5, 0.5, 0.5]  # no flip, no shift, no zoom
 
 def expected(image: np.ndarray, numbers: np.ndarray, shift: float, zoom: float, flip: float) -> np.ndarray:
     """Keras' semantics for one picture (channels, height, width), pixel by pixel in float64."""
-    channels, height, width = image.shape
-    shift_x, shift_y = ((-shift + number * 2 * shift) * size for number, size in zip(numbers[1:3], (width, height)))
+    _, height, width = image.shape
+    shift_x, shift_y = (2 * numbers[1] - 1) * shift * width, (2 * numbers[2] - 1) * shift * height
     zoom_x, zoom_y = (1 - zoom + number * 2 * zoom for number in numbers[3:5])
     moved = np.empty_like(image)
     for row in range(height):
@@ -39,7 +39,7 @@ def test_every_pixel_is_the_formulas(shape: tuple[int, int, int], shift: float, 
     numbers = uniforms(0, 0, torch.arange(6), 5)
     images = torch.rand(6, *shape, generator=torch.Generator().manual_seed(0))
     found = ShiftZoomFlip(shift, zoom, flip)(images, numbers)
-    for image, own, one in zip(images.double().numpy(), numbers.double().numpy(), found):
+    for image, own, one in zip(images.double().numpy(), numbers.double().numpy(), found, strict=True):
         np.testing.assert_allclose(one, expected(image, own, shift, zoom, flip), atol=2e-5)
 
 
@@ -101,7 +101,7 @@ def read_back(augment: ShiftZoomFlip, count: int, height: int, width: int) -> tu
 def test_flip_shift_and_zoom_have_the_ranges_and_moments_of_uniforms() -> None:
     count = 4000
     flipped, *measures = read_back(ShiftZoomFlip(shift=0.2, zoom=0.3, flip=0.5), count, 33, 41)
-    for numbers, middle, reach in zip(measures, (0, 0, 1, 1), (0.2, 0.2, 0.3, 0.3)):
+    for numbers, middle, reach in zip(measures, (0, 0, 1, 1), (0.2, 0.2, 0.3, 0.3), strict=True):
         scaled = (numbers - middle) / reach  # uniform in -1..1: mean 0, variance 1/3, fourth moment 1/5
         assert -1 - 1e-4 < scaled.min() < -0.99 and 0.99 < scaled.max() < 1 + 1e-4
         assert abs(scaled.mean()) < 4 * (1 / 3 / count) ** 0.5

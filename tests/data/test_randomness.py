@@ -68,7 +68,7 @@ def test_shapes_and_types() -> None:
 def test_the_numbers_are_uniform(seed: int) -> None:
     numbers = uniforms(seed, 1, PICTURES, 10).flatten().double()
     count, bins = len(numbers), 256
-    assert 0 <= numbers.min() and numbers.max() < 1
+    assert numbers.min() >= 0 and numbers.max() < 1
     found = torch.bincount((numbers * bins).long(), minlength=bins)
     chi_square = ((found - count / bins) ** 2 / (count / bins)).sum().item()
     # chi-square with k degrees has mean k and variance 2 k

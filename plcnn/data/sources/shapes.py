@@ -71,7 +71,7 @@ class Shapes:
         labels = places % len(self.classes)
         images = torch.empty(count, *self.image_shape, dtype=torch.uint8)
         for label, distance in enumerate(_DISTANCES.values()):
-            for chunk in places[labels == label].split(_CHUNK):
+            for chunk in torch.split(places[labels == label], _CHUNK):
                 size = self.image_shape[1]
                 numbers = uniforms(self._seed, split, chunk, _SCENE_DRAWS + size * size)
                 images[chunk] = _draw(distance, numbers, size)
@@ -132,7 +132,7 @@ def _over(canvas: Tensor, paint: Tensor, cover: Tensor) -> Tensor:
 
 
 def _cover(edges: Tensor, size: int) -> Tensor:
-    """Turn distances in half pictures, (batch, size, size), into the share of each pixel inside, with a channel axis."""
+    """Turn distances in half pictures, (batch, size, size), into the share of each pixel inside, with a channel."""
     return (0.5 - edges * (size / 2)).clamp(0, 1).unsqueeze(1)
 
 
@@ -158,7 +158,7 @@ def _turned(x: Tensor, y: Tensor, half_tangent: Tensor) -> tuple[Tensor, Tensor]
     return x * cosine - y * sine, x * sine + y * cosine
 
 
-# Signed distances (or, far from the edge, lower bounds of them), negative inside; y points down, the shapes fill |x|, |y| <= 1.
+# Signed distances (far from the edge: lower bounds), negative inside; y points down, a shape fills |x|, |y| <= 1.
 
 
 def _bars(x: Tensor, y: Tensor) -> Tensor:
