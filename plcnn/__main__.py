@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from typing import NoReturn
 
 COMMANDS = {
     "fit": "train a network; --config configs/base.yaml is the recipe to start from",
@@ -71,7 +72,7 @@ def _run(arguments: list[str]) -> None:
         _fail("interrupted", 130)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)
 

@@ -49,14 +49,15 @@ def read(path: Path) -> dict[str, Any]:
         UserError: if the file is broken, holds anything but tensors and plain data, or is no plcnn checkpoint.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "
             f"code when it is read ({str(error).splitlines()[0][:120]})."
         ) from error
     except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as a checkpoint: {str(error).splitlines()[0]}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} cannot be read as a checkpoint: {reason}") from error
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
         raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")

@@ -16,7 +16,7 @@ from plcnn.architectures import Architecture, architectures
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
 from plcnn.metrics import MeanLoss
-from plcnn.optim import Optimizer, Schedule, optimizers, schedules, scheduler
+from plcnn.optim import Optimizer, Schedule, optimizers, scheduler, schedules
 
 LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 """What can be monitored during `fit`."""
@@ -36,10 +36,14 @@ class Classifier(LightningModule):
         label_smoothing: share of each label, 0 to 1, that is spread evenly over all classes.
         mean: subtracted from each channel once pixels are scaled to 0..1; none by default.
         std: divides each channel after that; none by default.
+        compile: whether `fit` compiles the network (torch.compile); checkpoints are the same either way.
 
     Raises:
         UserError: if a name or an argument is unknown, or the network's output is not (batch, classes).
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Classifier(LightningModule):
         label_smoothing: float = 0.0,
         mean: list[float] | None = None,
         std: list[float] | None = None,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self.classes, self.image_shape = list(classes), tuple(image_shape)
@@ -60,7 +65,7 @@ class Classifier(LightningModule):
         self.schedule_choice.build()
         if not 0 <= label_smoothing <= 1:
             raise UserError(f"--model.label_smoothing must be from 0 to 1, got {label_smoothing}.", exit_code=2)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.compile_network = label_smoothing, compile
         self.save_hyperparameters(
             {
                 "classes": self.classes,
@@ -71,6 +76,7 @@ class Classifier(LightningModule):
                 "label_smoothing": label_smoothing,
                 "mean": mean,
                 "std": std,
+                "compile": compile,
                 "plugins": plugins.loaded(),
             }
         )
@@ -79,7 +85,9 @@ class Classifier(LightningModule):
         self.net = self.arch.build(num_classes=len(self.classes), in_channels=channels, image_size=height)
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
-        self.metrics = torch.nn.ModuleDict({f"{stage}_metrics": self._new_metrics() for stage in ("train", "val", "test")})
+        self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
+            {f"{stage}_metrics": self._new_metrics() for stage in ("train", "val", "test")}
+        )
 
     def _add_scaling(self, mean: list[float] | None, std: list[float] | None) -> None:
         channels = self.image_shape[0]
@@ -131,6 +139,11 @@ class Classifier(LightningModule):
         logits: Tensor = self.net(images)
         return logits
 
+    def on_fit_start(self) -> None:
+        """Compile the network in place, so that the names of its weights stay as they are."""
+        if self.compile_network:
+            self.net.compile()
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the mean cross-entropy of a batch."""
         return self._step("train", batch)
@@ -145,7 +158,8 @@ class Classifier(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities (batch, classes)."""
-        return self(batch.images).float().softmax(1)
+        logits: Tensor = self(batch.images)
+        return logits.float().softmax(1)
 
     def _step(self, stage: str, batch: Batch) -> Tensor:
         logits = self(batch.images)

@@ -8,13 +8,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 import yaml
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins
@@ -142,7 +143,9 @@ class CLI(LightningCLI):
             raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
 
     def _set_checkpoint_defaults(self) -> None:
-        model = {k: v for k, v in self.content["hyper_parameters"].items() if k not in ("classes", "image_shape", "plugins")}
+        model = {
+            k: v for k, v in self.content["hyper_parameters"].items() if k not in ("classes", "image_shape", "plugins")
+        }
         data = {k: v for k, v in self.content["datamodule_hyper_parameters"].items() if k != "verified"}
         defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
         self._subcommand_parsers[self.command].set_defaults(defaults)
@@ -165,7 +168,9 @@ class CLI(LightningCLI):
         _check_accelerator(config["trainer"])
         if self.command == "fit":
             for key in ("early_stopping", "checkpoints"):
-                _check_monitor(key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True))
+                _check_monitor(
+                    key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
+                )
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
@@ -178,7 +183,7 @@ class CLI(LightningCLI):
                     f"the data's are {', '.join(self.model.classes)}."
                 )
 
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Build the trainer around a run folder."""
         config = self._get(self.config_init, "trainer")
         folder = self._run_folder(config["default_root_dir"])
@@ -194,21 +199,21 @@ class CLI(LightningCLI):
         own = checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
         if self.command == "fit" and own and self.checkpoint and self.checkpoint.name != "last.ckpt":
             own = None
-        if self.command == "fit" and own and rank_zero_only.rank == 0:
+        if self.command == "fit" and own and _is_rank_zero():
             rows = self.content["callbacks"].get("History", {}).get("rows", [])
             cut_back(own, len(rows), self.content["global_step"])
         if own or self.command != "fit" or self._get(self.config, "trainer")["fast_dev_run"]:
             return own
-        return new_run_folder(root, self._get(self.config, "name")) if rank_zero_only.rank == 0 else None
+        return new_run_folder(root, self._get(self.config, "name")) if _is_rank_zero() else None
 
     def _logger(self, folder: Path | None) -> TensorBoardLogger | bool:
-        if folder is None and rank_zero_only.rank == 0:
+        if folder is None and _is_rank_zero():
             return False
         folder = folder or Path("tb_logs/run/version_0")  # another rank's logger writes nothing
         root, name, version = folder.parent.parent, folder.parent.name, folder.name
         return TensorBoardLogger(str(root), name=name, version=version, default_hp_metric=False)
 
-    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
         ours: list[Callback] = [FiniteLoss(), History(), Interruption(), *callbacks, Ending()]
         if self.command == "fit":
             ours.append(SaveConfig(self._parser(self.command), self.config[self.command]))
@@ -244,11 +249,12 @@ class CLI(LightningCLI):
 
     def predict(self, **kwargs: Any) -> None:
         """Print the most probable class of each picture."""
-        probabilities = torch.cat(self.trainer.predict(return_predictions=True, **kwargs) or [])
+        batches: Any = self.trainer.predict(return_predictions=True, **kwargs)
+        probabilities = torch.cat(batches)
         best = probabilities.max(1)
         width = max(len(str(file)) for file in self.datamodule.picture_files)
         for file, share, label in zip(self.datamodule.picture_files, best.values, best.indices, strict=True):
-            print(f"{str(file):<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
+            print(f"{file!s:<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
 
 
 class SaveConfig(Callback):
@@ -272,6 +278,10 @@ class SaveConfig(Callback):
             number += 1
             path = folder / f"config_resumed_{number}.yaml"
         path.write_text(self.parser.dump(self.config, skip_none=False))
+
+
+def _is_rank_zero() -> bool:
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _plain(choice: Any) -> Any:
@@ -334,7 +344,9 @@ def _check_accelerator(trainer: Any) -> None:
         reason = f"this PyTorch ({torch.__version__}) is a CPU-only build; install one with CUDA"
     else:
         reason = f"PyTorch {torch.__version__} is built for a GPU but finds no device; see `nvidia-smi`"
-    raise UserError(f"--trainer.accelerator {trainer['accelerator']}: {reason}, or go on with --trainer.accelerator auto.", 2)
+    raise UserError(
+        f"--trainer.accelerator {trainer['accelerator']}: {reason}, or go on with --trainer.accelerator auto.", 2
+    )
 
 
 def _has_mps() -> bool:
@@ -345,7 +357,9 @@ def _check_monitor(key: str, monitor: str | None, val_fraction: float, enabled: 
     """Refuse a metric that will not be measured, before the first epoch."""
     measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
     if enabled and monitor is not None and monitor not in measured:
-        raise UserError(f"--{key}.monitor: no metric {monitor!r} is measured. Measured: {', '.join(measured)}.", exit_code=2)
+        raise UserError(
+            f"--{key}.monitor: no metric {monitor!r} is measured. Measured: {', '.join(measured)}.", exit_code=2
+        )
 
 
 def run(arguments: list[str]) -> None:

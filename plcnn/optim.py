@@ -107,9 +107,7 @@ def rmsprop(
         momentum: decay of the running sum of gradients.
         weight_decay: L2 penalty, added to the gradient.
     """
-    return torch.optim.RMSprop(
-        params, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay
-    )
+    return torch.optim.RMSprop(params, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
 
 
 @schedules.register
@@ -165,7 +163,9 @@ def _after_warmup(warmup: float, factor: Factor) -> Factor:
     return lambda done: done / warmup if done < warmup else factor((done - warmup) / (1 - warmup))
 
 
-def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule, total_steps: int) -> torch.optim.lr_scheduler.LambdaLR:
+def scheduler(
+    optimizer: torch.optim.Optimizer, schedule: Schedule, total_steps: int
+) -> torch.optim.lr_scheduler.LambdaLR:
     """A scheduler to be stepped after each optimizer step.
 
     Args:

@@ -51,7 +51,7 @@ def in_layers(arguments: list[str]) -> list[str]:
     """
     groups: list[list[str]] = []
     for argument in arguments:
-        if argument.startswith("-") and not _is_number(argument) or not groups:
+        if (argument.startswith("-") and not _is_number(argument)) or not groups:
             groups.append([argument])
         else:
             groups[-1].append(argument)
@@ -72,7 +72,7 @@ def _is_number(text: str) -> bool:
 
 
 class Parser(LightningArgumentParser):
-    """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, and how to mend it."""
+    """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, what to do."""
 
     def __init__(self, *args: Any, allow_abbrev: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, allow_abbrev=allow_abbrev, **kwargs)
@@ -98,6 +98,6 @@ class Parser(LightningArgumentParser):
         """The configuration as YAML, with registered names in place of import paths."""
         return short_names(super().dump(*args, **kwargs))
 
-    def format_help(self) -> str:
+    def format_help(self, *args: Any) -> str:
         """The help, with registered names in place of import paths."""
-        return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help()))
+        return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help(*args)))

@@ -1,4 +1,4 @@
-"""Names for builders: what the command line, YAML, checkpoints and Python call an architecture, a source or an optimizer.
+"""Names for builders: what command line, YAML, checkpoints and Python call an architecture, a source or an optimizer.
 
 A `Registry` maps names to builders (classes or functions). Choosing a name with arguments gives a `Choice`: plain data
 until `build` is called with what only the program knows (the number of classes, say). Each registered name is also a
@@ -107,7 +107,8 @@ class Choice:
 
 
 def _restore(registry: "Registry[Any]", plain: dict[str, Any]) -> Choice:
-    return registry.choose(plain)
+    choice: Choice = registry.choose(plain)
+    return choice
 
 
 class Registry(Generic[C]):
@@ -188,7 +189,7 @@ class Registry(Generic[C]):
 
         this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         __init__.__signature__ = inspect.Signature([this, *own])  # type: ignore[attr-defined]
-        __init__.__doc__ = builder.__init__.__doc__ if isinstance(builder, type) else builder.__doc__
+        __init__.__doc__ = (builder.__init__ if isinstance(builder, type) else builder).__doc__  # type: ignore[misc]
         attributes = {
             "__init__": __init__,
             "__doc__": builder.__doc__,

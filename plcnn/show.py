@@ -1,6 +1,7 @@
 """The seed's grid of training pictures, plain and augmented side by side."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
     plain = images.float().div(255)
     augmented = data.augment(plain, uniforms(data.seed, 0, torch.arange(len(plain)), data.augment.draws))
     figure = Figure(figsize=(2 * side * 1.15 + 0.6, side * 1.35 + 0.6), layout="constrained")
-    for part, pictures, title in zip(figure.subfigures(1, 2), (plain, augmented), ("plain", "augmented"), strict=True):
+    parts: list[Any] = list(figure.subfigures(1, 2))  # type: ignore[arg-type]
+    for part, pictures, title in zip(parts, (plain, augmented), ("plain", "augmented"), strict=True):
         part.suptitle(title)
         for axes, picture, label in zip(part.subplots(side, side, squeeze=False).flat, pictures, labels, strict=False):
             axes.imshow(_displayable(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")

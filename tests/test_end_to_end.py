@@ -70,7 +70,9 @@ def test_nothing_is_ever_overwritten(plcnn: Command) -> None:
     assert (Path("tb_logs/run/version_1") / "checkpoints" / "last.ckpt").is_file()
 
 
-def test_the_checkpoint_alone_is_enough_to_test(plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checkpoint_alone_is_enough_to_test(
+    plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fit(plcnn, "--model.mean", "[0.4, 0.5, 0.6]", "--model.std", "[0.2, 0.2, 0.2]")
     by_folder = plcnn("test", "--ckpt_path", RUN)
     assert by_folder.code == 0, by_folder.err
@@ -99,7 +101,9 @@ def test_the_saved_config_serves_every_command(plcnn: Command) -> None:
     picture = Path("picture.png")
     Image.new("RGB", (8, 8), "red").save(picture)
     for command in ("validate", "test", "predict"):
-        outcome = plcnn(command, "--config", config, *(["--data.pictures", "[picture.png]"] if command == "predict" else []))
+        outcome = plcnn(
+            command, "--config", config, *(["--data.pictures", "[picture.png]"] if command == "predict" else [])
+        )
         assert outcome.code == 0, outcome.err
     assert plcnn("fit", "--config", config).code == 0
     assert Path("tb_logs/run/version_1/config.yaml").read_text() == Path(config).read_text()
@@ -120,7 +124,16 @@ def test_it_stops_early_and_says_so(plcnn: Command) -> None:
 
 
 def test_early_stopping_can_be_switched_off(plcnn: Command) -> None:
-    fit(plcnn, "--model.optimizer.lr", "0", "--early_stopping.patience", "1", "--early_stopping.enabled", "false", epochs=4)
+    fit(
+        plcnn,
+        "--model.optimizer.lr",
+        "0",
+        "--early_stopping.patience",
+        "1",
+        "--early_stopping.enabled",
+        "false",
+        epochs=4,
+    )
     assert len(rows()) == 4
 
 

@@ -14,7 +14,16 @@ from support import TINY, Outcome
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
 LAST = Path("tb_logs/run/version_0/checkpoints/last.ckpt")
-ENDLESS = ["fit", *TINY, "--trainer.max_epochs", "100000", "--early_stopping.enabled", "false", "--curves.enabled", "false"]
+ENDLESS = [
+    "fit",
+    *TINY,
+    "--trainer.max_epochs",
+    "100000",
+    "--early_stopping.enabled",
+    "false",
+    "--curves.enabled",
+    "false",
+]
 
 
 def wait_for(process: "subprocess.Popen[str]", words: str, seconds: float = 90) -> None:
@@ -68,7 +77,9 @@ def test_a_second_signal_ends_at_once(spawn: Spawn) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_is_never_best(plcnn: Callable[..., Outcome]) -> None:
-    outcome = plcnn("fit", *TINY, "--trainer.max_epochs", "3", "--model.optimizer", "sgd", "--model.optimizer.lr", "1e38")
+    outcome = plcnn(
+        "fit", *TINY, "--trainer.max_epochs", "3", "--model.optimizer", "sgd", "--model.optimizer.lr", "1e38"
+    )
     assert outcome.code == 1
     assert re.search(r"error: The (training|validation) loss became (nan|inf) in epoch 1, step \d", outcome.err)
     assert "learning rate 1e+38" in outcome.err and "Last good checkpoint: none" in outcome.err

@@ -36,13 +36,13 @@ MISTAKES = {
         "--early_stopping.monitor: no metric 'val/los' is measured. Measured: train/loss, train/acc, val/loss, val/acc."
     ),
     "--checkpoints.monitor val_acc": "--checkpoints.monitor: no metric 'val_acc' is measured.",
-    "--data.val_fraction 0": "--early_stopping.monitor: no metric 'val/loss' is measured. Measured: train/loss, train/acc",
+    "--data.val_fraction 0": "no metric 'val/loss' is measured. Measured: train/loss, train/acc",
     "--model.label_smoothing 7": "--model.label_smoothing must be from 0 to 1, got 7.0.",
     "--model.mean [0.5]": "--model.mean needs 3 values, one a channel, got [0.5].",
     "--model.schedule.warmup 1.5": (
         "schedule 'constant': warmup must be a share of the training from 0 to below 1, got 1.5."
     ),
-    "--model.optimizer.lr -1": "optimizer adam(lr=-1.0, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0) cannot be built: ValueError: Invalid",
+    "--model.optimizer.lr -1": "eps=1e-08, weight_decay=0.0) cannot be built: ValueError: Invalid",
     "--model.arch.dropouts [0.1]": "dropouts: got [0.1]; allowed: one rate for each of the 3 widths",
     "--name a/b": "--name 'a/b': a run's name is one folder name",
     "--ckpt_path nowhere": "--ckpt_path nowhere: there is no such file or run folder.",
@@ -131,7 +131,16 @@ def test_another_name_does_not_inherit_the_arguments_of_the_first(plcnn: Command
     Path("mine.yaml").write_text("model:\n  optimizer:\n    class_path: adam\n    init_args: {lr: 0.5}\n")
     for arguments in (["--config", "mine.yaml"], []):
         assert "lr: 0.1\n" in plcnn("fit", *arguments, "--model.optimizer", "sgd", "--print_config").out
-    out = plcnn("fit", "--config", "mine.yaml", "--model.optimizer.momentum", "0.5", "--model.optimizer", "sgd", "--print_config").out
+    out = plcnn(
+        "fit",
+        "--config",
+        "mine.yaml",
+        "--model.optimizer.momentum",
+        "0.5",
+        "--model.optimizer",
+        "sgd",
+        "--print_config",
+    ).out
     assert "momentum: 0.5" in out and "lr: 0.1\n" in out
 
 

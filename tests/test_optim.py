@@ -8,7 +8,7 @@ import torch
 from torch.nn import Parameter
 
 from plcnn.errors import UserError
-from plcnn.optim import optimizers, schedules, scheduler
+from plcnn.optim import optimizers, scheduler, schedules
 
 
 def rates(name: str, steps: int, **arguments: object) -> list[float]:
@@ -30,7 +30,9 @@ def test_every_argument_of_an_optimizer_takes_effect(name: str) -> None:
     assert own
     for parameter in own:
         value = parameter.default
-        changed = tuple(v / 2 for v in value) if isinstance(value, tuple) else not value if value is True else value + 0.25
+        changed = (
+            tuple(v / 2 for v in value) if isinstance(value, tuple) else not value if value is True else value + 0.25
+        )
         group = optimizers.choose(name, **{parameter.name: changed}).build([Parameter(torch.zeros(1))]).param_groups[0]
         assert group[parameter.name] == changed
 

@@ -42,7 +42,9 @@ def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
 
 
-def test_a_users_own_file_serves_fit_test_and_python(plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_users_own_file_serves_fit_test_and_python(
+    plcnn: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = plugin("own_stack")
     chosen = ["--plugins", path, "--model.arch", "own_stack", "--model.arch.depth", "3", "--trainer.max_epochs", "1"]
     outcome = plcnn("fit", *TINY, *chosen)
@@ -58,7 +60,9 @@ def test_a_users_own_file_serves_fit_test_and_python(plcnn: Command, tmp_path: P
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 10)
 
 
-def test_plugins_can_stand_in_the_config_and_in_the_environment(plcnn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plugins_can_stand_in_the_config_and_in_the_environment(
+    plcnn: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("mine.yaml").write_text(f"plugins: [{plugin('in_yaml', 'a.py')}]\nmodel:\n  arch: in_yaml\n")
     assert "class_path: in_yaml" in plcnn("fit", "--config", "mine.yaml", "--print_config").out
     monkeypatch.setenv("PLCNN_PLUGINS", str(Path(plugin("in_variable", "b.py")).absolute()))
@@ -89,7 +93,10 @@ def test_an_unknown_name_lists_the_loaded_files(plcnn: Command) -> None:
         ("def broken(:\n", "bad.py, line 1: SyntaxError: "),
         ("import plcnn\n\nimport nowhere_to_be_found\n", "bad.py, line 3: ModuleNotFoundError: No module named"),
         (NET.format(name="keras_cnn", arguments=""), "The architecture name 'keras_cnn' is taken: "),
-        (NET.format(name="stack", arguments="").replace("num_classes: int, ", ""), "must have a parameter 'num_classes'"),
+        (
+            NET.format(name="stack", arguments="").replace("num_classes: int, ", ""),
+            "must have a parameter 'num_classes'",
+        ),
     ],
 )
 def test_a_broken_file_is_one_message(plcnn: Command, text: str, words: str) -> None:

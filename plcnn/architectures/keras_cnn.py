@@ -34,6 +34,7 @@ class KerasBatchNorm(nn.BatchNorm2d):
     num_batches_tracked: Tensor
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise (batch, channels, ...); the shape stays."""
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         self.num_batches_tracked.add_(1)

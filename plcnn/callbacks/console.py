@@ -11,6 +11,8 @@ from lightning.pytorch.callbacks import ProgressBar
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.history import history_of
+from plcnn.classifier import Classifier
+from plcnn.data.module import ImageData
 from plcnn.layers import counts, layer_table
 from plcnn.run import run_folder
 
@@ -39,9 +41,6 @@ class Opening(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the opening."""
-        from plcnn.classifier import Classifier
-        from plcnn.data.module import ImageData
-
         data = trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
         layers = layer_table(pl_module.net, pl_module.image_shape)
@@ -109,7 +108,8 @@ class Ending(Callback):
 def _why(trainer: Trainer) -> str:
     stopping = next((c for c in trainer.callbacks if isinstance(c, EarlyStopping)), None)
     if stopping is not None and stopping.stopped_epoch:
-        return f"early, after epoch {trainer.current_epoch}: {stopping.monitor} has not improved for {stopping.patience} epochs"
+        epochs = f"{stopping.patience} epoch{'s' if stopping.patience > 1 else ''}"
+        return f"early, after epoch {trainer.current_epoch}: {stopping.monitor} has not improved for {epochs}"
     if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
         return f"after {trainer.global_step} steps (--trainer.max_steps)"
     if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:

@@ -53,7 +53,9 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the epoch."""
         seconds = time.monotonic() - self._started
-        metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if self._validated or k.startswith("train/")}
+        metrics = {
+            k: float(v) for k, v in trainer.callback_metrics.items() if self._validated or k.startswith("train/")
+        }
         self.rows.append(
             {
                 "epoch": trainer.current_epoch + 1,

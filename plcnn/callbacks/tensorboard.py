@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from plcnn.callbacks.history import history_of
+from plcnn.classifier import LOGGED
 
 BY_STEP = "step/"
 """Prefix of the tags that are drawn against the optimizer step; all others are drawn against the epoch."""
@@ -46,7 +47,7 @@ class TensorBoard(Callback):
         history = history_of(trainer)
         row = history.rows[-1]
         epoch, step = int(row["epoch"]), int(row["step"])
-        metrics = {tag: row[tag] for tag in ("train/loss", "train/acc", "val/loss", "val/acc") if tag in row}
+        metrics: dict[str, float] = {tag: row[tag] for tag in LOGGED if tag in row}
         _log(trainer, {**metrics, "lr": row["lr"], "speed/pictures_per_second": row["pictures/s"]}, epoch)
         by_step = {f"{BY_STEP}epoch_{tag.replace('/', '_')}": value for tag, value in metrics.items()}
         _log(trainer, by_step, step)
@@ -78,10 +79,11 @@ def _grid(trainer: Trainer, count: int) -> torch.Tensor:
 
     images = next(iter(trainer.datamodule.train_dataloader())).images[:count].cpu()  # type: ignore[attr-defined]
     images = images.float().div(255) if images.dtype == torch.uint8 else images
-    return make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=1)
+    grid: torch.Tensor = make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=1)
+    return grid
 
 
-def _add_graph(writer: Any, pl_module: LightningModule) -> None:
+def _add_graph(writer: Any, pl_module: Any) -> None:
     network, training = pl_module.net, pl_module.net.training
     try:
         with warnings.catch_warnings(), torch.no_grad():

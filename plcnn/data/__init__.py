@@ -1,0 +1,1 @@
+"""Pictures on their way from a source to batches."""

@@ -30,9 +30,8 @@ def split_indices(labels: Tensor, kind: SplitKind, fraction: float, seed: int) -
     held = round(count * fraction)
     if not 0 <= fraction < 1 or held >= count:
         raise UserError(f"--data.val_fraction must be from 0 to below 1, got {fraction}.", exit_code=2)
-    if kind == "first":
-        order = np.arange(count)
-    else:
+    order = np.arange(count)
+    if kind != "first":
         order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
     if kind == "stratified":
         order = _interleave_classes(labels.numpy()[order], order)

@@ -137,16 +137,10 @@ def certificate(tmp_path: Path) -> Path:
         pytest.skip("needs the openssl command to make a certificate")
     path = tmp_path / "certificate.pem"
     subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        + [
-            "-subj",
-            "/CN=127.0.0.1",
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-keyout",
-            str(path.with_suffix(".key")),
-            "-out",
-            str(path),
+        [
+            *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
+            *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(path.with_suffix(".key")), "-out", str(path)),
         ],
         check=True,
         capture_output=True,

@@ -40,7 +40,7 @@ def test_training_shares_out_equally_without_doubles(world_size: int) -> None:
     ranks = [loader(train=True, rank=rank, world_size=world_size) for rank in range(world_size)]
     read = [labels_of(rank) for rank in ranks]
     assert len({len(r) for r in read}) == 1 and len({len(rank) for rank in ranks}) == 1
-    together = sum(read, [])
+    together = [label for r in read for label in r]
     assert len(set(together)) == len(together) > COUNT - 2 * world_size
 
 
@@ -79,7 +79,7 @@ def test_augmentation_depends_on_seed_epoch_and_picture_alone() -> None:
         return {int(n): image for batch in batches for n, image in zip(batch.labels, batch.images, strict=True)}
 
     first, again = pictures(), pictures(batch_size=20)
-    assert first[0].dtype == torch.float32 and 0 <= float(first[0].min()) and float(first[0].max()) <= 1
+    assert first[0].dtype == torch.float32 and float(first[0].min()) >= 0 and float(first[0].max()) <= 1
     for number in first.keys() & again.keys():
         torch.testing.assert_close(first[number], again[number], rtol=0, atol=1e-6)
     for other in (pictures(seed=1), pictures(position=lambda: (1, 0))):
