@@ -1,6 +1,7 @@
 """Checkpoint files: found in run folders, and read with PyTorch's safe loader alone."""
 
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any, Literal
@@ -49,7 +50,9 @@ def read(path: Path) -> dict[str, Any]:
         UserError: if the file is broken, holds anything but tensors and plain data, or is no plcnn checkpoint.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what the loader cannot read is refused below
+            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "

@@ -32,7 +32,7 @@ class TensorBoard(Callback):
                 writer.add_image("training pictures", _grid(trainer, self.pictures), 0)
             if self.graph and not history_of(trainer).rows:
                 _add_graph(writer, pl_module)
-            _add_hparams(writer, {**_flat(pl_module.hparams), **_flat(trainer.datamodule.hparams, "data.")})  # type: ignore[attr-defined]
+            _add_hparams(writer, _settings(pl_module, trainer.datamodule))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -101,6 +101,12 @@ def _add_hparams(writer: Any, flat: dict[str, Any]) -> None:
 
     for summary in hparams(flat, {"best/val_acc": 0.0, "test/acc": 0.0}):
         writer._get_file_writer().add_summary(summary)
+
+
+def _settings(pl_module: Any, data: Any) -> dict[str, Any]:
+    """What was set for a run; what the data determines is left out."""
+    model = {k: v for k, v in pl_module.hparams.items() if k not in ("classes", "image_shape", "plugins")}
+    return {"seed": data.seed, **_flat(model), **_flat(data.hparams, "data.")}
 
 
 def _flat(hparams: Any, prefix: str = "") -> dict[str, Any]:
