@@ -41,7 +41,7 @@ class Opening(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the opening."""
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = trainer.datamodule
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
         layers = layer_table(pl_module.net, pl_module.image_shape)
         if self.layers and len(layers) <= MOST_LAYERS and trainer.is_global_zero:

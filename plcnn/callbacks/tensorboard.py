@@ -77,7 +77,7 @@ def _grid(trainer: Trainer, count: int) -> torch.Tensor:
     """Training pictures as the network gets them, tiled: (channels, height, width), float from 0 to 1."""
     from torchvision.utils import make_grid
 
-    images = next(iter(trainer.datamodule.train_dataloader())).images[:count].cpu()  # type: ignore[attr-defined]
+    images = next(iter(trainer.datamodule.train_dataloader())).images[:count].cpu()
     images = images.float().div(255) if images.dtype == torch.uint8 else images
     grid: torch.Tensor = make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=1)
     return grid

@@ -44,7 +44,7 @@ class ImageData(LightningDataModule):
         val_fraction: float = 0.1,
         split: SplitKind = "first",
         split_seed: int = 0,
-        pictures: list[str] | None = None,
+        pictures: str | list[str] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -54,7 +54,8 @@ class ImageData(LightningDataModule):
         self.source: PictureSource = self.source_choice.build(root=root, verify=verify)
         self.augment = self.augment_choice.build()
         self.batch_size, self.val_fraction, self.split, self.split_seed = batch_size, val_fraction, split, split_seed
-        self.picture_paths, self.seed = pictures or [], seed
+        self.picture_paths = [pictures] if isinstance(pictures, str) else pictures or []
+        self.seed = seed
         self.save_hyperparameters(
             {
                 "source": self.source_choice.as_dict(),
