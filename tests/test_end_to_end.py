@@ -251,16 +251,18 @@ def test_there_are_configs() -> None:
     assert {"base.yaml", "quickstart.yaml"} <= {path.name for path in CONFIGS.rglob("*.yaml")}
 
 
-@pytest.mark.parametrize(
-    "extra", [[], ["--trainer.limit_train_batches", "2"], ["--trainer.accumulate_grad_batches", "2"]]
-)
-def test_a_schedule_learns_its_length_and_ends_where_it_promises(plcnn: Command, extra: list[str]) -> None:
+@pytest.mark.parametrize("extra", ["", "--trainer.limit_train_batches 2", "--trainer.accumulate_grad_batches 2"])
+def test_a_schedule_learns_its_length_and_ends_where_it_promises(plcnn: Command, extra: str) -> None:
     cosine = ["--model.schedule", "cosine", "--model.schedule.final", "0.25", "--model.optimizer.lr", "0.01"]
-    fit(plcnn, *cosine, *extra, "--trainer.log_every_n_steps", "1", epochs=4)
+    fit(plcnn, *cosine, *extra.split(), "--trainer.log_every_n_steps", "1", epochs=4)
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(RUN))
     events.Reload()
     taken = {point.step: point.value for point in events.Scalars("step/lr")}
-    assert taken[max(taken)] == pytest.approx(0.0025) and float(rows()[-1]["lr"]) == pytest.approx(0.0025)
+    assert (
+        taken[1] == pytest.approx(0.01)
+        and taken[max(taken)] == pytest.approx(0.0025)
+        and float(rows()[-1]["lr"]) == pytest.approx(0.0025)
+    )
     assert sorted(taken.values(), reverse=True) == list(dict(sorted(taken.items())).values())

@@ -17,10 +17,12 @@ class History(Callback):
 
     Attributes:
         rows: one dict an epoch, with the keys of `COLUMNS`; epochs count from 1; a metric not measured is missing.
+        rate: the learning rate of the step being taken.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self.rate = 0.0
         self.path: Path | None = None
         self._started = self._validation_seconds = 0.0
         self._pictures = 0
@@ -34,6 +36,10 @@ class History(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._started, self._validation_seconds, self._pictures, self._validated = time.monotonic(), 0.0, 0, False
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Note the learning rate; after the step the schedule has moved on."""
+        self.rate = float(trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -61,7 +67,7 @@ class History(Callback):
                 "epoch": trainer.current_epoch + 1,
                 "step": trainer.global_step,
                 **{k: v for k, v in metrics.items() if k in COLUMNS},
-                "lr": float(trainer.optimizers[0].param_groups[0]["lr"]),
+                "lr": self.rate,
                 "seconds": seconds,
                 "pictures/s": self._pictures / max(seconds - self._validation_seconds, 1e-9),
             }

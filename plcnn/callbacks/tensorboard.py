@@ -39,8 +39,8 @@ class TensorBoard(Callback):
     ) -> None:
         """Log the step's loss and learning rate, every `log_every_n_steps`."""
         if trainer.loggers and trainer.global_step % trainer.log_every_n_steps == 0:
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
-            _log(trainer, {f"{BY_STEP}train_loss": float(outputs["loss"]), f"{BY_STEP}lr": rate}, trainer.global_step)
+            point = {f"{BY_STEP}train_loss": float(outputs["loss"]), f"{BY_STEP}lr": history_of(trainer).rate}
+            _log(trainer, point, trainer.global_step)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the epoch's metrics against the epoch, and against the step."""

@@ -90,7 +90,8 @@ def test_pictures_of_every_mode_are_read_in_one_size() -> None:
 def test_pictures_that_cannot_be_read_are_all_named() -> None:
     Image.new("RGB", (4, 4)).save("good.png")
     Path("bad.png").write_text("no picture")
-    Path("cut.png").write_bytes(Path("good.png").read_bytes()[:50])
+    Image.effect_noise((64, 64), 50).save("noise.png")
+    Path("cut.png").write_bytes(Path("noise.png").read_bytes()[:1500])
     with pytest.raises(UserError, match=r"3 of 4 pictures cannot be read: .*bad.png.*cut.png.*missing.png"):
         read_pictures(["good.png", "bad.png", "cut.png", "missing.png"], (3, 4, 4))
     Path("empty").mkdir()
