@@ -65,7 +65,7 @@ def _run(arguments: list[str]) -> None:
     except UserError as error:
         _fail(str(error), error.exit_code)
     except Interrupted as interruption:
-        _fail(f"{interruption}. Continue with: plcnn fit --ckpt_path RUN_FOLDER", interruption.exit_code)
+        _fail(str(interruption), interruption.exit_code)
     except SIGTERMException:
         _fail("interrupted by SIGTERM", 143)
     except KeyboardInterrupt:

@@ -78,7 +78,8 @@ class Classifier(LightningModule):
                 "std": std,
                 "compile": compile,
                 "plugins": plugins.loaded(),
-            }
+            },
+            logger=False,
         )
         self._add_scaling(mean, std)
         channels, height, _ = self.image_shape

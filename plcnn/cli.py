@@ -107,11 +107,11 @@ class CLI(LightningCLI):
         typed = _typed(arguments)
         if self.command != "show":
             self._find_checkpoint(typed)
-        if self.checkpoint and self.command == "fit":
-            folder = checkpoints.run_folder(self.checkpoint)
-            arguments = [*(["--config", str(folder / "config.yaml")] if folder else []), *arguments]
-        elif self.checkpoint:
+        if self.checkpoint:
             self._set_checkpoint_defaults()
+            folder = checkpoints.run_folder(self.checkpoint)
+            if self.command == "fit" and folder:
+                arguments = ["--config", str(folder / "config.yaml"), *arguments]
         self.config = parser.parse_args([self.command, *arguments])
         self.config[self.command]["plugins"] = plugins.loaded()
         if self.checkpoint:
@@ -190,6 +190,8 @@ class CLI(LightningCLI):
         if config["logger"] in (None, True):
             config["logger"] = self._logger(folder)
         config["default_root_dir"] = str(folder or config["default_root_dir"])
+        if not self.datamodule.val_fraction:
+            config["limit_val_batches"] = 0
         if config["enable_progress_bar"] is None:
             config["enable_progress_bar"] = sys.stdout.isatty()
         return super().instantiate_trainer(**kwargs)

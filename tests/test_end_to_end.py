@@ -266,3 +266,19 @@ def test_a_schedule_learns_its_length_and_ends_where_it_promises(plcnn: Command,
         and float(rows()[-1]["lr"]) == pytest.approx(0.0025)
     )
     assert sorted(taken.values(), reverse=True) == list(dict(sorted(taken.items())).values())
+
+
+def test_all_pictures_can_be_trained_on(plcnn: Command) -> None:
+    without = ["--data.val_fraction", "0", "--early_stopping.enabled", "false", "--checkpoints.monitor", "train/loss"]
+    outcome = fit(plcnn, *without, "--checkpoints.mode", "min")
+    assert "200 training and 0 validation pictures" in outcome.out and "val_loss" not in outcome.out
+    assert [p.name[:17] for p in (RUN / "checkpoints").glob("best-*")] == ["best-epoch=02-tra"]
+    assert rows()[0]["val/acc"] == "" and (RUN / "curves.png").is_file()
+
+
+def test_a_moved_checkpoint_goes_on_in_a_run_of_its_own(plcnn: Command) -> None:
+    fit(plcnn)
+    (RUN / "checkpoints" / "last.ckpt").rename("moved.ckpt")
+    outcome = plcnn("fit", "--ckpt_path", "moved.ckpt", "--trainer.max_epochs", "3", "--name", "on")
+    assert outcome.code == 0, outcome.err
+    assert [row["epoch"] for row in rows(Path("tb_logs/on/version_0"))] == ["1", "2", "3"]

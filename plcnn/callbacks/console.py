@@ -1,7 +1,6 @@
 """What a run prints: what is trained on what, a line an epoch, how it ended and what to do next."""
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from plcnn.callbacks.history import history_of
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.layers import counts, layer_table
-from plcnn.run import run_folder
+from plcnn.run import run_folder, short
 
 MOST_LAYERS = 40
 """Networks of more layers are summarised without the table of layers; `plcnn show` draws pictures, not layers."""
@@ -100,14 +99,14 @@ class Ending(Callback):
         if checkpoints:
             path = checkpoints.best_path or checkpoints.last_path
             lines.append(f"checkpoint {path and path.relative_to(folder)}, curves in curves.png")
-            lines.append(f"next       plcnn test --ckpt_path {shlex.quote(_short(folder))}")
-        lines.append(f"           tensorboard --logdir {shlex.quote(_short(Path(folder).parent.parent))}")
+            lines.append(f"next       plcnn test --ckpt_path {shlex.quote(short(folder))}")
+        lines.append(f"           tensorboard --logdir {shlex.quote(short(folder.parent.parent))}")
         say(trainer, "\n".join(lines))
 
 
 def _why(trainer: Trainer) -> str:
     stopping = next((c for c in trainer.callbacks if isinstance(c, EarlyStopping)), None)
-    if stopping is not None and stopping.stopped_epoch:
+    if stopping is not None and trainer.should_stop and stopping.wait_count >= stopping.patience:
         epochs = f"{stopping.patience} epoch{'s' if stopping.patience > 1 else ''}"
         return f"early, after epoch {trainer.current_epoch}: {stopping.monitor} has not improved for {epochs}"
     if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
@@ -115,12 +114,6 @@ def _why(trainer: Trainer) -> str:
     if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
         return f"after epoch {trainer.current_epoch} (--trainer.max_epochs)"
     return f"after epoch {trainer.current_epoch}"
-
-
-def _short(path: Path) -> str:
-    """A path relative to the working directory where it lies below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _device(trainer: Trainer) -> str:

@@ -1,12 +1,16 @@
 """Ctrl-C and SIGTERM end a training between two steps, with a checkpoint; a second one ends it at once."""
 
 import os
+import shlex
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+
+from plcnn.run import run_folder, short
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -16,10 +20,12 @@ class Interrupted(Exception):
 
     Args:
         signum: the signal.
+        folder: the run folder, from which the training can go on.
     """
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+    def __init__(self, signum: int, folder: Path) -> None:
+        way_on = f"plcnn fit --ckpt_path {shlex.quote(short(folder))}"
+        super().__init__(f"interrupted by {signal.Signals(signum).name}. To go on: {way_on}")
         self.exit_code = EXIT_CODES.get(signal.Signals(signum), 128 + signum)
 
 
@@ -49,16 +55,16 @@ class Interruption(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End before an epoch."""
-        self._end()
+        self._end(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """End before a step."""
-        self._end()
+        self._end(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """End with the signal's exit code even where the training was over anyhow."""
         self.teardown(trainer, pl_module, "fit")
-        self._end()
+        self._end(trainer)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Stop listening."""
@@ -66,6 +72,6 @@ class Interruption(Callback):
             signal.signal(number, handler)
         self._previous = {}
 
-    def _end(self) -> None:
+    def _end(self, trainer: Trainer) -> None:
         if self._signum:
-            raise Interrupted(self._signum)
+            raise Interrupted(self._signum, run_folder(trainer))

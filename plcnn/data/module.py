@@ -124,9 +124,9 @@ class ImageData(LightningDataModule):
         position = partial(_position, self.trainer) if self.trainer is not None else lambda: (0, 0)
         return self.loader("train", train=True, augment=self.augment, seed=self.seed, position=position)
 
-    def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
+    def val_dataloader(self) -> BatchLoader:
         """The validation pictures in order, unchanged."""
-        return self.loader("val") if len(self.sets["val"][1]) else []
+        return self.loader("val")
 
     def test_dataloader(self) -> BatchLoader:
         """The test pictures in order, unchanged."""
