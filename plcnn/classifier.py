@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection, SumMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from plcnn import plugins
@@ -87,7 +87,7 @@ class Classifier(LightningModule):
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
         self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
-            {f"{stage}_metrics": self._new_metrics() for stage in ("train", "val", "test")}
+            {f"{stage}_metrics": self._new_metrics(stage) for stage in ("train", "val", "test")}
         )
 
     def _add_scaling(self, mean: list[float] | None, std: list[float] | None) -> None:
@@ -99,9 +99,11 @@ class Classifier(LightningModule):
             self.register_buffer(key, buffer, persistent=False)
         self.scaled = mean is not None or std is not None
 
-    def _new_metrics(self) -> MetricCollection:
+    def _new_metrics(self, stage: str) -> MetricCollection:
         accuracy = MulticlassAccuracy(len(self.classes), average="micro", validate_args=False)
         metrics: dict[str, Metric | MetricCollection] = {"loss": MeanLoss(), "acc": accuracy}
+        if stage != "train":
+            metrics["pictures"] = SumMetric(nan_strategy="disable")
         return MetricCollection(metrics, compute_groups=False)
 
     def _check_output(self) -> None:
@@ -169,6 +171,8 @@ class Classifier(LightningModule):
         metrics = self.metrics[f"{stage}_metrics"]
         metrics["loss"].update(loss.detach(), len(batch.labels))
         metrics["acc"].update(logits.detach(), batch.labels)
+        if stage != "train":
+            metrics["pictures"].update(len(batch.labels))
         self.log_dict(
             {f"{stage}/{name}": metric for name, metric in metrics.items()},
             on_step=False,

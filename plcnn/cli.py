@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import yaml
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
@@ -19,6 +17,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins
+from plcnn.architectures import architectures
+from plcnn.arguments import in_layers, load_plugins, read_yaml, typed
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -26,14 +26,16 @@ from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.finite import FiniteLoss
 from plcnn.callbacks.history import History
 from plcnn.callbacks.interruption import Interruption
+from plcnn.callbacks.progress_bar import ProgressBar
+from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.tensorboard import TensorBoard
-from plcnn.classifier import LOGGED, Classifier
+from plcnn.checks import check_accelerator, check_monitor
+from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError
 from plcnn.event_files import cut_back
-from plcnn.parser import CHOICES, Parser, in_layers
-from plcnn.registry import did_you_mean
-from plcnn.run import new_run_folder, run_folder
+from plcnn.parser import CHOICES, Parser
+from plcnn.run import new_run_folder, run_folder, unused
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -103,10 +105,9 @@ class CLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the checkpoint's settings as the layer below configs and flags."""
-        arguments = in_layers(self.arguments[1:])
-        typed = _typed(arguments)
+        arguments = in_layers(self.arguments[1:], CHOICES)
         if self.command != "show":
-            self._find_checkpoint(typed)
+            self._find_checkpoint(typed(arguments))
         if self.checkpoint:
             self._set_checkpoint_defaults()
             folder = checkpoints.run_folder(self.checkpoint)
@@ -121,21 +122,20 @@ class CLI(LightningCLI):
     def _parse_ckpt_path(self) -> None:
         """Do not let the checkpoint's settings beat the command line's, as LightningCLI would."""
 
-    def _find_checkpoint(self, typed: dict[str, list[str]]) -> None:
-        given = (typed.get("ckpt_path") or [""])[-1]
+    def _find_checkpoint(self, values: dict[str, list[str]]) -> None:
+        """Find the checkpoint: a flag's, a config's, or that of the run in whose folder a config lies."""
+        configs = values.get("config", [])
+        given = [*filter(None, (read_yaml(c).get("ckpt_path") for c in configs)), *values.get("ckpt_path", [])]
         if not given and self.command in FROM_CHECKPOINT:
-            runs = [Path(c).parent for c in typed.get("config", []) if (Path(c).parent / checkpoints.FOLDER).is_dir()]
-            if not runs:
+            given = [Path(c).parent for c in configs if (Path(c).parent / checkpoints.FOLDER).is_dir()]
+            if not given:
                 raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
-            given = str(runs[-1])
         if given:
-            self.checkpoint = checkpoints.find(given, "last" if self.command == "fit" else "best")
+            self.checkpoint = checkpoints.find(given[-1], "last" if self.command == "fit" else "best")
             self.content = checkpoints.read(self.checkpoint)
             self._check_plugins()
 
     def _check_plugins(self) -> None:
-        from plcnn.architectures import architectures
-
         name = self.content["hyper_parameters"]["arch"]["class_path"]
         if name not in architectures:
             needed = self.content["hyper_parameters"].get("plugins", [])
@@ -146,14 +146,12 @@ class CLI(LightningCLI):
         model = {
             k: v for k, v in self.content["hyper_parameters"].items() if k not in ("classes", "image_shape", "plugins")
         }
-        data = {k: v for k, v in self.content["datamodule_hyper_parameters"].items() if k != "verified"}
+        data = {k: v for k, v in self.content.get("datamodule_hyper_parameters", {}).items() if k != "verified"}
         defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
         self._subcommand_parsers[self.command].set_defaults(defaults)
 
     def _refuse_another_model(self) -> None:
         """The network is the checkpoint's; a flag or config that names another is refused, never ignored."""
-        from plcnn.architectures import architectures
-
         asked = architectures.choose(_plain(self.config[self.command]["model"]["arch"]))
         held = architectures.choose(self.content["hyper_parameters"]["arch"])
         if asked != held:
@@ -165,10 +163,10 @@ class CLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Check what can be checked before anything heavy is built."""
         config = self.config[self.command]
-        _check_accelerator(config["trainer"])
+        check_accelerator(config["trainer"])
         if self.command == "fit":
             for key in ("early_stopping", "checkpoints"):
-                _check_monitor(
+                check_monitor(
                     key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
                 )
 
@@ -177,11 +175,13 @@ class CLI(LightningCLI):
         super().instantiate_classes()
         if self.checkpoint:
             held = self.content["hyper_parameters"]
-            if held["classes"] != self.model.classes:
-                raise UserError(
-                    f"{self.checkpoint} was trained on the classes {', '.join(held['classes'])}; "
-                    f"the data's are {', '.join(self.model.classes)}."
-                )
+            for what, trained, given in (
+                ("classes", list(held["classes"]), self.model.classes),
+                ("picture shape", list(held["image_shape"]), list(self.model.image_shape)),
+            ):
+                if trained != given:
+                    trained_on, read = (", ".join(map(str, values)) for values in (trained, given))
+                    raise UserError(f"{self.checkpoint} was trained on the {what} {trained_on}; the data has {read}.")
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Build the trainer around a run folder."""
@@ -202,7 +202,7 @@ class CLI(LightningCLI):
         if self.command == "fit" and own and self.checkpoint and self.checkpoint.name != "last.ckpt":
             own = None
         if self.command == "fit" and own and _is_rank_zero():
-            rows = self.content["callbacks"].get("History", {}).get("rows", [])
+            rows = self.content.get("callbacks", {}).get("History", {}).get("rows", [])
             cut_back(own, len(rows), self.content["global_step"])
         if own or self.command != "fit" or self._get(self.config, "trainer")["fast_dev_run"]:
             return own
@@ -219,6 +219,9 @@ class CLI(LightningCLI):
         ours: list[Callback] = [FiniteLoss(), History(), Interruption(), *callbacks, Ending()]
         if self.command == "fit":
             ours.append(SaveConfig(self._parser(self.command), self.config[self.command]))
+        given = config["callbacks"] or []
+        if config["enable_progress_bar"] and not any(isinstance(c, pl.callbacks.ProgressBar) for c in given):
+            ours.append(ProgressBar())
         if not config["enable_checkpointing"] and config["enable_checkpointing"] is not None:
             ours = [c for c in ours if not isinstance(c, Checkpoint)]
         return super()._instantiate_trainer(config, [c for c in ours if getattr(c, "enabled", True)])
@@ -241,13 +244,14 @@ class CLI(LightningCLI):
         folder = run_folder(self.trainer)
         if not self.trainer.is_global_zero:
             return
-        count = self.datamodule.counts()[stage]
-        loss, accuracy = metrics[f"{stage}/loss"], metrics[f"{stage}/acc"]
+        if f"{stage}/pictures" not in metrics:
+            raise UserError(f"{command} found no pictures: --data.val_fraction is {self.datamodule.val_fraction}.")
+        loss, accuracy, count = (metrics[f"{stage}/{name}"] for name in ("loss", "acc", "pictures"))
         right = round(accuracy * count)
-        print(f"{stage}  loss {loss:.4f}  acc {accuracy:.4f}  ({right:,} of {count:,} pictures)  {self.checkpoint}")
+        print(f"{stage}  loss {loss:.4f}  acc {accuracy:.4f}  ({right:,} of {count:,.0f} pictures)  {self.checkpoint}")
         if self.checkpoint and checkpoints.run_folder(self.checkpoint):
-            result = {"checkpoint": self.checkpoint.name, "pictures": count, "loss": loss, "acc": accuracy}
-            (folder / f"{command}.json").write_text(json.dumps(result, indent=2) + "\n")
+            result = {"checkpoint": self.checkpoint.name, "pictures": int(count), "loss": loss, "acc": accuracy}
+            unused(folder / f"{command}.json").write_text(json.dumps(result, indent=2) + "\n")
 
     def predict(self, **kwargs: Any) -> None:
         """Print the most probable class of each picture."""
@@ -259,109 +263,12 @@ class CLI(LightningCLI):
             print(f"{file!s:<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
 
 
-class SaveConfig(Callback):
-    """Saves the configuration into the run folder; a resumed run keeps its first and adds config_resumed_N.yaml.
-
-    Args:
-        parser: the parser of the command.
-        config: what it parsed.
-    """
-
-    def __init__(self, parser: LightningArgumentParser, config: Any) -> None:
-        self.parser, self.config = parser, config
-
-    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Write the file, on rank zero."""
-        folder = run_folder(trainer)
-        if not trainer.is_global_zero or trainer.fast_dev_run:
-            return
-        path, number = folder / "config.yaml", 0
-        while path.exists():
-            number += 1
-            path = folder / f"config_resumed_{number}.yaml"
-        path.write_text(self.parser.dump(self.config, skip_none=False))
-
-
 def _is_rank_zero() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _plain(choice: Any) -> Any:
     return choice.as_dict() if hasattr(choice, "as_dict") else choice
-
-
-def _typed(arguments: list[str]) -> dict[str, list[str]]:
-    """The values typed for each flag, before any parsing."""
-    typed: dict[str, list[str]] = {}
-    flag = ""
-    for argument in arguments:
-        if argument.startswith("-"):
-            flag, _, value = argument.lstrip("-").partition("=")
-            flag = "config" if flag == "c" else flag
-            typed.setdefault(flag, []).extend([value] if value else [])
-        else:
-            typed.setdefault(flag, []).append(argument)
-    return typed
-
-
-def load_plugins(arguments: list[str]) -> None:
-    """Import the plugin files that a command line and its configs name, before the parser is built.
-
-    Raises:
-        UserError: if a config or a plugin file cannot be read.
-    """
-    typed = _typed(arguments)
-    paths: list[str] = []
-    for config in typed.get("config", []):
-        paths += _as_list(_read_yaml(config).get("plugins"))
-    for given in typed.get("plugins", []):
-        paths += _as_list(yaml.safe_load(given) if given.startswith("[") else given)
-    plugins.load(paths)
-
-
-def _as_list(value: Any) -> list[str]:
-    return [] if value is None else [str(v) for v in value] if isinstance(value, list) else [str(value)]
-
-
-def _read_yaml(path: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(path).expanduser().read_text())
-    except OSError as error:
-        near = did_you_mean(Path(path).name, [p.name for p in Path(path).parent.glob("*.yaml")])
-        raise UserError(f"--config {path}: {error.strerror}. {near}", exit_code=2) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: no valid YAML: {' '.join(str(error).split())[:200]}", exit_code=2) from error
-    if not isinstance(content, dict):
-        raise UserError(f"--config {path}: must hold keys and values, got {type(content).__name__}.", exit_code=2)
-    for key in ("trainer", "model", "data", *CALLBACKS):
-        if not isinstance(content.get(key, {}), dict):
-            raise UserError(f"--config {path}: {key} must hold keys and values, got {content[key]!r}.", exit_code=2)
-    return content
-
-
-def _check_accelerator(trainer: Any) -> None:
-    if trainer["accelerator"] not in ("gpu", "cuda") or torch.cuda.is_available() or _has_mps():
-        return
-    if torch.version.cuda is None and torch.version.hip is None:
-        reason = f"this PyTorch ({torch.__version__}) is a CPU-only build; install one with CUDA"
-    else:
-        reason = f"PyTorch {torch.__version__} is built for a GPU but finds no device; see `nvidia-smi`"
-    raise UserError(
-        f"--trainer.accelerator {trainer['accelerator']}: {reason}, or go on with --trainer.accelerator auto.", 2
-    )
-
-
-def _has_mps() -> bool:
-    return torch.backends.mps.is_available()
-
-
-def _check_monitor(key: str, monitor: str | None, val_fraction: float, enabled: bool) -> None:
-    """Refuse a metric that will not be measured, before the first epoch."""
-    measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
-    if enabled and monitor is not None and monitor not in measured:
-        raise UserError(
-            f"--{key}.monitor: no metric {monitor!r} is measured. Measured: {', '.join(measured)}.", exit_code=2
-        )
 
 
 def run(arguments: list[str]) -> None:
@@ -376,7 +283,6 @@ def run(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.
     warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     load_plugins(arguments[1:])
     for registry in CHOICES.values():
         registry.names()  # jsonargparse knows the names that exist when it parses

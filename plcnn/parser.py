@@ -38,39 +38,6 @@ def _forget_arguments_of_another_class(parser_or_action: Any, previous: Any, val
 typehints.discard_init_args_on_class_path_change = _forget_arguments_of_another_class
 
 
-def in_layers(arguments: list[str]) -> list[str]:
-    """Put a command's arguments in the order of the layers: configs, then names, then single values.
-
-    So a flag beats a config file, and a name's arguments may stand before the name.
-
-    Args:
-        arguments: what follows the subcommand.
-
-    Returns:
-        The same arguments; those of the same layer keep their order.
-    """
-    groups: list[list[str]] = []
-    for argument in arguments:
-        if (argument.startswith("-") and not _is_number(argument)) or not groups:
-            groups.append([argument])
-        else:
-            groups[-1].append(argument)
-
-    def layer(group: list[str]) -> int:
-        flag = group[0].split("=")[0].lstrip("-")
-        return 0 if flag in ("config", "c") else 1 if flag in CHOICES or flag == "trainer" else 2
-
-    return [argument for group in sorted(groups, key=layer) for argument in group]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 class Parser(LightningArgumentParser):
     """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, what to do."""
 

@@ -41,6 +41,15 @@ def run_folder(trainer: Trainer) -> Path:
     return Path(trainer.strategy.broadcast(trainer.default_root_dir))
 
 
+def unused(path: Path) -> Path:
+    """The path itself, or with the first of `_2`, `_3` ... after its stem at which nothing stands yet."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_stem(f"{path.stem}_{number}")
+    return candidate
+
+
 def short(path: Path) -> str:
     """A path relative to the working directory where it lies below it."""
     here = Path.cwd()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import Outcome
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in parallel
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"  # Lightning 2.6 calls what jsonargparse 4.53 deprecates
 
 

@@ -173,7 +173,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one(plcnn: Command) -> None:
     for name in ("EarlyStopping", "Checkpoints"):
         ours, theirs = (next(v for k, v in s["callbacks"].items() if k.startswith(name)) for s in states)
         assert ours == theirs
-    assert (parts / "config_resumed_1.yaml").is_file()
+    assert (parts / "config_2.yaml").is_file()
     assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 2
 
 

@@ -1,11 +1,12 @@
 """What a run prints: what is trained on what, a line an epoch, how it ended and what to do next."""
 
 import shlex
+import sys
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
 
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.early_stopping import EarlyStopping
@@ -20,12 +21,10 @@ MOST_LAYERS = 40
 
 
 def say(trainer: Trainer, text: str) -> None:
-    """Print a line on rank zero, above the progress bar where there is one."""
-    bar = trainer.progress_bar_callback
-    if isinstance(bar, ProgressBar) and bar.is_enabled:
-        bar.print(text)
-    elif trainer.is_global_zero:
-        print(text, flush=True)
+    """Print on rank zero, above the progress bars where there are any."""
+    if trainer.is_global_zero:
+        tqdm.write(text)
+        sys.stdout.flush()
 
 
 class Opening(Callback):
@@ -44,7 +43,7 @@ class Opening(Callback):
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
         layers = layer_table(pl_module.net, pl_module.image_shape)
         if self.layers and len(layers) <= MOST_LAYERS and trainer.is_global_zero:
-            print(_table(layers))
+            say(trainer, _table(layers))
         trainable, statistics = counts(pl_module.net)
         sets = data.counts()
         say(

@@ -1,0 +1,102 @@
+"""A command's arguments before they are parsed: their layers, and the config and plugin files that they name."""
+
+from collections.abc import Container
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from plcnn import plugins
+from plcnn.errors import UserError
+from plcnn.registry import did_you_mean
+
+SECTIONS = ("trainer", "model", "data")
+"""Keys of a config that hold keys and values."""
+
+
+def in_layers(arguments: list[str], names: Container[str]) -> list[str]:
+    """Put a command's arguments in the order of the layers: configs, then names, then single values.
+
+    So a flag beats a config file, and a name's arguments may stand before the name.
+
+    Args:
+        arguments: what follows the command.
+        names: the keys whose values are registered names.
+
+    Returns:
+        The same arguments; those of the same layer keep their order.
+    """
+    groups: list[list[str]] = []
+    for argument in arguments:
+        if (argument.startswith("-") and not _is_number(argument)) or not groups:
+            groups.append([argument])
+        else:
+            groups[-1].append(argument)
+
+    def layer(group: list[str]) -> int:
+        flag = group[0].split("=")[0].lstrip("-")
+        return 0 if flag in ("config", "c") else 1 if flag in names else 2
+
+    return [argument for group in sorted(groups, key=layer) for argument in group]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def typed(arguments: list[str]) -> dict[str, list[str]]:
+    """The values typed for each flag, before any parsing."""
+    values: dict[str, list[str]] = {}
+    flag = ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            flag, _, value = argument.lstrip("-").partition("=")
+            flag = "config" if flag == "c" else flag
+            values.setdefault(flag, []).extend([value] if value else [])
+        else:
+            values.setdefault(flag, []).append(argument)
+    return values
+
+
+def load_plugins(arguments: list[str]) -> None:
+    """Import the plugin files that a command line and its configs name, before the parser is built.
+
+    Raises:
+        UserError: if a config or a plugin file cannot be read.
+    """
+    values = typed(arguments)
+    paths: list[str] = []
+    for config in values.get("config", []):
+        paths += _as_list(read_yaml(config).get("plugins"))
+    for given in values.get("plugins", []):
+        paths += _as_list(yaml.safe_load(given) if given.startswith("[") else given)
+    plugins.load(paths)
+
+
+def _as_list(value: Any) -> list[str]:
+    return [] if value is None else [str(v) for v in value] if isinstance(value, list) else [str(value)]
+
+
+def read_yaml(path: str) -> dict[str, Any]:
+    """Read a config file.
+
+    Raises:
+        UserError: if it cannot be read, is no YAML, or does not hold keys and values where it must.
+    """
+    try:
+        content = yaml.safe_load(Path(path).expanduser().read_text())
+    except OSError as error:
+        near = did_you_mean(Path(path).name, [p.name for p in Path(path).parent.glob("*.yaml")])
+        raise UserError(f"--config {path}: {error.strerror}. {near}", exit_code=2) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"--config {path}: no valid YAML: {' '.join(str(error).split())[:200]}", exit_code=2) from error
+    if not isinstance(content, dict):
+        raise UserError(f"--config {path}: must hold keys and values, got {type(content).__name__}.", exit_code=2)
+    for key in SECTIONS:
+        if not isinstance(content.get(key, {}), dict):
+            raise UserError(f"--config {path}: {key} must hold keys and values, got {content[key]!r}.", exit_code=2)
+    return content
