@@ -247,7 +247,7 @@ def link(name: str, kind: bytes, target: str = "/etc/passwd") -> tarfile.TarInfo
         (link(f"{FOLDER}/readme.html", tarfile.FIFOTYPE), "readme.html in it is no plain file"),
         (link(FOLDER, tarfile.SYMTYPE), "which does not belong there"),
     ],
-    ids=str,
+    ids=lambda value: value.name if isinstance(value, tarfile.TarInfo) else None,
 )
 def test_archives_that_reach_out_are_refused(tmp_path, files, extra, complaint):
     root = tmp_path / "root"
