@@ -4,6 +4,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,3 +102,27 @@ def test_the_last_good_checkpoint_survives_a_later_nan(plcnn: Callable[..., Outc
     assert outcome.code == 1 and "became nan in epoch 3, step 8" in outcome.err
     assert f"Last good checkpoint: {LAST}" in outcome.err
     assert torch.load(LAST, weights_only=True)["epoch"] == 1
+
+
+def test_an_epoch_that_was_interrupted_goes_on_in_its_middle(plcnn: Callable[..., Outcome]) -> None:
+    Path("stopping.py").write_text(
+        "import os, signal\nfrom lightning.pytorch import Callback\n\nclass Stop(Callback):\n"
+        "    def on_train_batch_end(self, trainer, *rest):\n"
+        "        if trainer.global_step == 4 and not trainer.ckpt_path:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    augmented = ["--data.augment", "shift_zoom_flip", "--trainer.max_epochs", "3"]
+    assert plcnn("fit", *TINY, *augmented, "--name", "whole").code == 0
+    sys.path.insert(0, ".")
+    try:
+        stopped = plcnn("fit", *TINY, *augmented, "--trainer.callbacks+=stopping.Stop")
+        assert stopped.code == 143, stopped.err
+        assert torch.load(LAST, weights_only=True)["global_step"] == 4
+        assert plcnn("fit", "--ckpt_path", "tb_logs/run/version_0").code == 0
+    finally:
+        sys.path.remove(".")
+    whole, parts = (
+        torch.load(p, weights_only=True) for p in (Path("tb_logs/whole/version_0/checkpoints/last.ckpt"), LAST)
+    )
+    assert whole["global_step"] == parts["global_step"] == 9
+    for key, value in whole["state_dict"].items():
+        assert torch.equal(value, parts["state_dict"][key]), key

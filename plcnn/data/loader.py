@@ -90,3 +90,10 @@ class BatchLoader:
             draws = uniforms(self.seed, epoch, pictures, self.augment.draws)
             images = self.augment(images.float().div_(255), draws)
         return Batch(images, labels)
+
+    def state_dict(self) -> dict[str, int]:
+        """Nothing: `position` tells where an epoch goes on. Having this tells Lightning that it can."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Nothing is kept, so nothing is restored."""
