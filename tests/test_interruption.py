@@ -108,7 +108,8 @@ def test_an_epoch_that_was_interrupted_goes_on_in_its_middle(plcnn: Callable[...
     Path("stopping.py").write_text(
         "import os, signal\nfrom lightning.pytorch import Callback\n\nclass Stop(Callback):\n"
         "    def on_train_batch_end(self, trainer, *rest):\n"
-        "        if trainer.global_step == 4 and not trainer.ckpt_path:\n            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        if trainer.global_step == 4 and not trainer.ckpt_path:\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
     )
     augmented = ["--data.augment", "shift_zoom_flip", "--trainer.max_epochs", "3"]
     assert plcnn("fit", *TINY, *augmented, "--name", "whole").code == 0
