@@ -71,9 +71,9 @@ def _unknown_option(found: "re.Match[str]", flags: Iterable[str]) -> str:
     typed = next(group for group in found.groups() if group).split()[0].split("=")[0]
     if found["arguments"] and not typed.startswith("-"):
         return f"{typed!r} is not understood: options begin with --, and `plcnn COMMAND --help` lists them."
-    typed = typed.lstrip("-")
-    hint = did_you_mean(typed, flags) if near(typed, flags) else "`plcnn COMMAND --help` lists all."
-    return f"there is no option --{typed}. {hint}"
+    typed, options = f"--{typed.lstrip('-')}", [f"--{flag}" for flag in flags]
+    hint = did_you_mean(typed, options) if near(typed, options) else "`plcnn COMMAND --help` lists all."
+    return f"there is no option {typed}. {hint}"
 
 
 def _unknown_argument(key: str, argument: str, message: str, choices: Mapping[str, Registry[Any]]) -> str:

@@ -20,18 +20,18 @@ MISTAKES = {
     "--model.schedule cosin": "Did you mean cosine?",
     "--data.source cifar": "--data.source: Unknown source 'cifar'. Did you mean cifar10?",
     "--data.augment shift": "--data.augment: Unknown augmentation 'shift'.",
-    "--trainer.max_epoch 3": "there is no option --trainer.max_epoch. Did you mean trainer.max_epochs",
+    "--trainer.max_epoch 3": "there is no option --trainer.max_epoch. Did you mean --trainer.max_epochs",
     "--trainer.max_epochs three": "--trainer.max_epochs: expected a whole number or null, got 'three'.",
     "--trainer.max_epochs": "--trainer.max_epochs needs a value.",
     "--trainer.precision fp12": "--trainer.precision: expected 64, 32, 16,",
     "--trainer.callbacks+=Foo": "--trainer.callbacks: there is no class 'Foo'",
-    "--data.batchsize 3": "there is no option --data.batchsize. Did you mean data.batch_size",
+    "--data.batchsize 3": "there is no option --data.batchsize. Did you mean --data.batch_size",
     "--data.batch_size 0": "--data.batch_size must be at least 1, got 0.",
     "--data.split middle": "--data.split: expected first, random or stratified, got 'middle'.",
     "--data.val_fraction 2": "--data.val_fraction must be from 0 to below 1, got 2.0.",
     "--data.seed 3": "--data.seed is not an option of its own; use --seed_everything.",
     "--model.classes [a]": "--model.classes is determined by the data; leave it out.",
-    "--early_stopping.patiense 3": "Did you mean early_stopping.patience",
+    "--early_stopping.patiense 3": "Did you mean --early_stopping.patience",
     "--early_stopping.monitor val/los": (
         "--early_stopping.monitor: no metric 'val/los' is measured. Measured: train/loss, train/acc, val/loss, val/acc."
     ),
@@ -69,8 +69,8 @@ def test_a_mistake_is_told_in_words(plcnn: Command, typed: str) -> None:
 
 
 YAML_MISTAKES = {
-    "model:\n  archs: linear\n": "there is no option --model.archs. Did you mean model.arch",
-    "trainr:\n  max_epochs: 2\n": "there is no option --trainr.max_epochs. Did you mean trainer.max_epochs",
+    "model:\n  archs: linear\n": "there is no option --model.archs. Did you mean --model.arch",
+    "trainr:\n  max_epochs: 2\n": "there is no option --trainr.max_epochs. Did you mean --trainer.max_epochs",
     "data: 3\n": "data must hold keys and values, got 3.",
     "- 1\n": "must hold keys and values, got list.",
     "a: [\n": "no valid YAML",
