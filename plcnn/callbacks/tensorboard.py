@@ -59,7 +59,7 @@ class TensorBoard(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the test metrics, at the epoch whose checkpoint was tested."""
-        metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("test/")}
+        metrics = {tag: float(trainer.callback_metrics[tag]) for tag in ("test/loss", "test/acc")}
         _log(trainer, metrics, len(history_of(trainer).rows))
 
 
