@@ -7,6 +7,7 @@ alone: IEEE 754 rounds each of these exactly, so every machine draws the same by
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -148,7 +149,8 @@ def _range(number: Tensor, low: float, high: float) -> Tensor:
 
 
 def _length(x: Tensor, y: Tensor) -> Tensor:
-    return (x * x + y * y).sqrt()
+    # NumPy's root is the processor's, rounded exactly; PyTorch's is the Intel library's, which differs by processor.
+    return torch.from_numpy(np.sqrt((x * x + y * y).numpy()))
 
 
 def _turned(x: Tensor, y: Tensor, half_tangent: Tensor) -> tuple[Tensor, Tensor]:
