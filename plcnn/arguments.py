@@ -57,8 +57,10 @@ def typed(arguments: list[str]) -> dict[str, list[str]]:
             flag, _, value = argument.lstrip("-").partition("=")
             flag = "config" if flag == "c" else flag
             values.setdefault(flag, []).extend([value] if value else [])
+            flag = "" if value else flag
         else:
             values.setdefault(flag, []).append(argument)
+            flag = ""  # what follows belongs to no flag; the parser will say so
     return values
 
 
@@ -90,10 +92,13 @@ def read_yaml(path: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(Path(path).expanduser().read_text())
     except OSError as error:
-        near = did_you_mean(Path(path).name, [p.name for p in Path(path).parent.glob("*.yaml")])
-        raise UserError(f"--config {path}: {error.strerror}. {near}", exit_code=2) from error
+        there = [p.name for p in Path(path).expanduser().parent.glob("*.yaml")]
+        hint = f" {did_you_mean(Path(path).name, there)}" if there else ""
+        raise UserError(f"--config {path}: {error.strerror}.{hint}", exit_code=2) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: no valid YAML: {' '.join(str(error).split())[:200]}", exit_code=2) from error
+    if content is None:
+        raise UserError(f"--config {path}: is empty; it must hold keys and values.", exit_code=2)
     if not isinstance(content, dict):
         raise UserError(f"--config {path}: must hold keys and values, got {type(content).__name__}.", exit_code=2)
     for key in SECTIONS:

@@ -56,15 +56,21 @@ def read(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "
-            f"code when it is read ({str(error).splitlines()[0][:120]})."
+            f"code when it is read{_what_was_found(error)}."
         ) from error
     except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path} cannot be read as a checkpoint: {reason}") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no checkpoint, or a broken one"
+        raise UserError(f"{path} cannot be read as a checkpoint: {reason}.") from error
     hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
         raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")
     return content
+
+
+def _what_was_found(error: pickle.UnpicklingError) -> str:
+    """The one paragraph of PyTorch's page of advice that says what the file holds."""
+    found = [paragraph.strip() for paragraph in str(error).split("\n\n") if "nsupported" in paragraph]
+    return f" ({found[0].split('. ')[0].rstrip('.')[:120]})" if found else ""
 
 
 def _nearby(path: Path) -> str:

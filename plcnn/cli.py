@@ -1,5 +1,6 @@
 """The commands that need a trainer: LightningCLI over Classifier, ImageData and Trainer."""
 
+import contextlib
 import json
 import logging
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
@@ -194,7 +196,13 @@ class CLI(LightningCLI):
             config["limit_val_batches"] = 0
         if config["enable_progress_bar"] is None:
             config["enable_progress_bar"] = sys.stdout.isatty()
-        return super().instantiate_trainer(**kwargs)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError, RuntimeError, ImportError, MisconfigurationException) as error:
+            if folder:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # possible for an empty folder alone: the new one
+            raise UserError(f"--trainer: {' '.join(str(error).split())}", exit_code=2) from error
 
     def _run_folder(self, root: str) -> Path | None:
         """The folder this command writes to: a new one for `fit`, the checkpoint's own run for what continues it."""
@@ -286,4 +294,9 @@ def run(arguments: list[str]) -> None:
     load_plugins(arguments[1:])
     for registry in CHOICES.values():
         registry.names()  # jsonargparse knows the names that exist when it parses
-    CLI(arguments)
+    try:
+        CLI(arguments)
+    finally:
+        # Left to the interpreter's exit, gloo's threads abort it now and then.
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()

@@ -55,7 +55,7 @@ def _import_file(path: Path) -> None:
     except Exception as error:
         del sys.modules[name]
         if isinstance(error, UserError):
-            raise UserError(str(error), exit_code=2) from error
+            raise
         raise UserError(f"--plugins: {path}, line {_line(error, path)}: {_reason(error)}", exit_code=2) from error
 
 

@@ -155,23 +155,25 @@ class Registry(Generic[C]):
         name = name or _snake_case(builder.__name__)
         where = _where(builder)
         if not name.isidentifier():
-            raise UserError(f"{where}: {name!r} cannot name an {self.kind}: letters, digits and _ only.")
+            raise UserError(f"{where}: {name!r} cannot name an {self.kind}: letters, digits and _ only.", 2)
         if name in self._choices:
             if where == self.origins[name]:
                 return builder
             raise UserError(
                 f"The {self.kind} name {name!r} is taken: {self.origins[name]} and {where} both register it. "
-                f"Rename one, e.g. @register(name={'my_' + name!r})."
+                f"Rename one, e.g. @register(name={'my_' + name!r}).",
+                exit_code=2,
             )
         parameters = _typed_parameters(builder, where)
         for key in self.needs:
             if key not in parameters:
-                raise UserError(f"{where}: {self.kind} {name!r} must have a parameter {key!r}.")
+                raise UserError(f"{where}: {self.kind} {name!r} must have a parameter {key!r}.", 2)
         for parameter in parameters.values():
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 raise UserError(
                     f"{where}: {self.kind} {name!r} takes {parameter}, which would swallow misspelt options. "
-                    "Name each argument."
+                    "Name each argument.",
+                    exit_code=2,
                 )
         self.origins[name] = where
         self._choices[name] = self._make_choice(name, builder, parameters)
@@ -274,4 +276,4 @@ def _typed_parameters(builder: Callable[..., Any], where: str) -> Mapping[str, i
     try:
         return inspect.signature(builder, eval_str=True).parameters
     except NameError as error:
-        raise UserError(f"{where}: an annotation cannot be resolved: {error}.") from error
+        raise UserError(f"{where}: an annotation cannot be resolved: {error}.", 2) from error

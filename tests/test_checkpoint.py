@@ -74,6 +74,7 @@ def test_broken_checkpoints_are_named(plcnn: Command) -> None:
         "cut.ckpt": good[: len(good) // 2],
         "empty.ckpt": b"",
         "text.ckpt": b"no checkpoint",
+        "hi.ckpt": b"hi\n",
         "pickle.ckpt": pickle.dumps([1, 2]),
     }
     torch.save({"weights": torch.zeros(2)}, "other.ckpt")
@@ -82,7 +83,7 @@ def test_broken_checkpoints_are_named(plcnn: Command) -> None:
     for name in (*broken, "other.ckpt"):
         outcome = plcnn("test", "--ckpt_path", name)
         assert outcome.code == 1 and name in outcome.err and len(outcome.err.splitlines()) <= 2, outcome.err
-        assert "Traceback" not in outcome.err
+        assert "Traceback" not in outcome.err and "PyTorch 2.6" not in outcome.err
 
 
 def test_a_run_folder_means_its_best_checkpoint_and_its_last_to_go_on(tmp_path: Path) -> None:

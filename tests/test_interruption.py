@@ -125,5 +125,6 @@ def test_an_epoch_that_was_interrupted_goes_on_in_its_middle(plcnn: Callable[...
         torch.load(p, weights_only=True) for p in (Path("tb_logs/whole/version_0/checkpoints/last.ckpt"), LAST)
     )
     assert whole["global_step"] == parts["global_step"] == 9
+    assert all(0 < row["seconds"] < 60 for row in parts["callbacks"]["History"]["rows"])
     for key, value in whole["state_dict"].items():
         assert torch.equal(value, parts["state_dict"][key]), key

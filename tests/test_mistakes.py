@@ -74,10 +74,31 @@ YAML_MISTAKES = {
     "data: 3\n": "data must hold keys and values, got 3.",
     "- 1\n": "must hold keys and values, got list.",
     "a: [\n": "no valid YAML",
+    "": "--config mine.yaml: is empty",
     "model:\n  arch: keras_cn\n": "Unknown architecture 'keras_cn'. Did you mean keras_cnn?",
     "model:\n  arch:\n    class_path: keras_cnn\n    init_args:\n      widht: 3\n": "has no argument 'widht'",
     "data:\n  batch_size: big\n": "--data.batch_size: expected a whole number, got 'big'.",
 }
+
+
+def test_a_stray_word_after_a_config_is_not_taken_for_another_config(plcnn: Command) -> None:
+    Path("mine.yaml").write_text("name: mine\n")
+    assert_one_clear_message(plcnn("fit", "--config", "mine.yaml", "stray", *SHAPES), "'stray' is not understood")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("--trainer.strategy foo", "--trainer: You selected an invalid strategy name: `strategy='foo'`"),
+        ("--trainer.devices 0", "--trainer: `Trainer(devices='0')` value is not a valid input"),
+        ("--trainer.limit_train_batches 1.5", "--trainer: You have passed invalid value 1.5 for limit_train_batches"),
+    ],
+)
+def test_what_the_trainer_refuses_is_told_in_words_and_leaves_no_run_folder(
+    plcnn: Command, typed: str, words: str
+) -> None:
+    assert_one_clear_message(plcnn("fit", *SHAPES, *typed.split()), words)
+    assert not list(Path("tb_logs").rglob("version_*"))
 
 
 @pytest.mark.parametrize("text", YAML_MISTAKES)

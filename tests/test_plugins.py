@@ -106,6 +106,14 @@ def test_a_broken_file_is_one_message(plcnn: Command, text: str, words: str) -> 
     assert len(outcome.err.splitlines()) <= 2
 
 
+def test_a_builder_that_returns_no_module_is_one_message(plcnn: Command) -> None:
+    Path("none.py").write_text("from plcnn import register\n\n@register\ndef number(num_classes: int):\n    return 3\n")
+    outcome = plcnn("fit", *TINY, "--plugins", "none.py", "--model.arch", "number")
+    where = f"{Path('none.py').absolute()}:3"
+    assert outcome.code == 2
+    assert f"error: architecture 'number' must build a torch.nn.Module, got int ({where})." in outcome.err
+
+
 def test_a_builder_that_raises_is_one_message(plcnn: Command) -> None:
     Path("raises.py").write_text(NET.format(name="raises", arguments="").replace("size =", "1 / 0; size ="))
     outcome = plcnn("fit", *TINY, "--plugins", "raises.py", "--model.arch", "raises")

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from plcnn.errors import UserError
 from plcnn.registry import Choice, Registry
 
 
@@ -17,9 +18,17 @@ class Architecture(Choice):
 
         Returns:
             A module that maps images (batch, in_channels, image_size, image_size) to logits (batch, num_classes).
+
+        Raises:
+            UserError: if the builder raises, or returns anything but a module.
         """
         network = super().build(*given_first, **given)
-        assert isinstance(network, nn.Module)
+        if not isinstance(network, nn.Module):
+            raise UserError(
+                f"architecture {self.name!r} must build a torch.nn.Module, got {type(network).__name__} "
+                f"({self.registry.origins[self.name]}).",
+                exit_code=2,
+            )
         return network
 
 

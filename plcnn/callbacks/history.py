@@ -33,8 +33,12 @@ class History(Callback):
         if stage == "fit" and not trainer.fast_dev_run:
             self.path = run_folder(trainer) / "history.csv"
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock: an epoch that goes on in its middle is not started anew."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start the epoch's clock."""
         self._started, self._validation_seconds, self._pictures, self._validated = time.monotonic(), 0.0, 0, False
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:

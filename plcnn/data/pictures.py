@@ -34,10 +34,16 @@ def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[
         try:
             images.append(_read(file, image_shape))
         except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-            bad.append(f"{file} ({error})")
+            bad.append(f"{file} ({_reason(error)})")
     if bad:
         raise UserError(f"{len(bad)} of {len(files)} pictures cannot be read: {'; '.join(bad)}")
     return torch.from_numpy(np.stack(images)), files
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no picture"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _files(path: Path) -> list[Path]:
