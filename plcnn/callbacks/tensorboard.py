@@ -117,5 +117,7 @@ def _flat(hparams: Any, prefix: str = "") -> dict[str, Any]:
             flat[prefix + key] = value["class_path"]
             flat |= _flat(value["init_args"], f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value if isinstance(value, bool | int | float | str) else str(value)
+            # torch writes a bool as a number, and TensorBoard then shows 1.0000
+            plain = isinstance(value, int | float) and not isinstance(value, bool)
+            flat[prefix + key] = value if plain else str(value)
     return flat

@@ -61,7 +61,7 @@ def test_pictures_graph_and_hyper_parameters_with_results_are_there(plcnn: Comma
     hparams = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
     assert hparams["arch"].string_value == "linear" and hparams["optimizer.lr"].number_value == 0.02
     assert hparams["data.source"].string_value == "shapes" and hparams["data.batch_size"].number_value == 64
-    assert hparams["data.verified"].number_value == 1
+    assert hparams["data.verified"].string_value == "True"
     experiment = plugin_data_pb2.HParamsPluginData.FromString(
         metadata["_hparams_/experiment"].plugin_data.content
     ).experiment
