@@ -64,6 +64,11 @@ def typed(arguments: list[str]) -> dict[str, list[str]]:
     return values
 
 
+def asks_for_help(arguments: list[str]) -> bool:
+    """Whether the command is to be explained, not to be run."""
+    return any(a in ("-h", "--help") or a.split("=")[0].endswith(".help") for a in arguments)
+
+
 def load_plugins(arguments: list[str]) -> None:
     """Import the plugin files that a command line and its configs name, before the parser is built.
 
@@ -92,7 +97,7 @@ def read_yaml(path: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(Path(path).expanduser().read_text())
     except OSError as error:
-        there = [p.name for p in Path(path).expanduser().parent.glob("*.yaml")]
+        there = [p.name for p in Path(path).expanduser().parent.glob("[!.]*.yaml")]
         hint = f" {did_you_mean(Path(path).name, there)}" if there else ""
         raise UserError(f"--config {path}: {error.strerror}.{hint}", exit_code=2) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -33,7 +33,7 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     last = list(folder.glob("last.ckpt"))
     wanted, other = (best, last) if prefer == "best" else (last, best)
     if not wanted and not other:
-        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.", exit_code=2)
+        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.{_runs(path)}", exit_code=2)
     return (wanted or other)[-1]
 
 
@@ -75,6 +75,10 @@ def _what_was_found(error: pickle.UnpicklingError) -> str:
 
 def _nearby(path: Path) -> str:
     """Runs that lie beside a path that does not exist."""
-    parent = path.parent
-    runs = sorted(p.name for p in parent.iterdir() if (p / FOLDER).is_dir()) if parent.is_dir() else []
-    return f" In {parent}: {', '.join(runs[-5:])}." if runs else ""
+    return _runs(path.parent) if path.parent.is_dir() else ""
+
+
+def _runs(folder: Path) -> str:
+    """A sentence that names the newest runs in a folder."""
+    runs = sorted((p for p in folder.iterdir() if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
+    return f" In {folder}: {', '.join(run.name for run in runs[-5:])}." if runs else ""

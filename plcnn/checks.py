@@ -29,12 +29,39 @@ def _has_mps() -> bool:
     return torch.backends.mps.is_available()
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that NumPy's generator does not take.
+
+    Raises:
+        UserError: if the seed is out of range.
+    """
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed_everything must be from 0 to {2**32 - 1}, got {seed}.", exit_code=2)
+
+
+def check_something_is_trained(trainer: Any) -> None:
+    """Refuse limits that leave nothing to train.
+
+    Raises:
+        UserError: if the trainer would not take one step.
+    """
+    for key in ("max_epochs", "max_steps", "limit_train_batches"):
+        if trainer[key] == 0:
+            raise UserError(f"--trainer.{key} 0 leaves nothing to train.", exit_code=2)
+
+
 def check_monitor(key: str, monitor: str | None, val_fraction: float, enabled: bool) -> None:
     """Refuse a metric that will not be measured, before the first epoch.
 
     Raises:
         UserError: if the metric is not among those that `fit` measures.
     """
+    if enabled and not val_fraction and monitor in LOGGED and str(monitor).startswith("val/"):
+        raise UserError(
+            f"--data.val_fraction 0 holds no pictures out for validation, but --{key}.monitor is {monitor}. "
+            "Add --early_stopping.enabled false --checkpoints.monitor null.",
+            exit_code=2,
+        )
     measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
     if enabled and monitor is not None and monitor not in measured:
         raise UserError(

@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins
 from plcnn.architectures import architectures
-from plcnn.arguments import in_layers, load_plugins, read_yaml, typed
+from plcnn.arguments import asks_for_help, in_layers, load_plugins, read_yaml, typed
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -31,7 +31,7 @@ from plcnn.callbacks.interruption import Interruption
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.tensorboard import TensorBoard
-from plcnn.checks import check_accelerator, check_monitor
+from plcnn.checks import check_accelerator, check_monitor, check_seed, check_something_is_trained
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError
@@ -108,7 +108,7 @@ class CLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the checkpoint's settings as the layer below configs and flags."""
         arguments = in_layers(self.arguments[1:], CHOICES)
-        if self.command != "show":
+        if self.command != "show" and not asks_for_help(arguments):
             self._find_checkpoint(typed(arguments))
         if self.checkpoint:
             self._set_checkpoint_defaults()
@@ -117,6 +117,7 @@ class CLI(LightningCLI):
                 arguments = ["--config", str(folder / "config.yaml"), *arguments]
         self.config = parser.parse_args([self.command, *arguments])
         self.config[self.command]["plugins"] = plugins.loaded()
+        check_seed(self.config[self.command]["seed_everything"])
         if self.checkpoint:
             self.config[self.command]["ckpt_path"] = str(self.checkpoint)
             self._refuse_another_model()
@@ -141,7 +142,7 @@ class CLI(LightningCLI):
         name = self.content["hyper_parameters"]["arch"]["class_path"]
         if name not in architectures:
             needed = self.content["hyper_parameters"].get("plugins", [])
-            hint = f" It was trained with --plugins {' '.join(needed)}." if needed else ""
+            hint = f" Add the file it was trained with: --plugins {' '.join(needed)}" if needed else ""
             raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
 
     def _set_checkpoint_defaults(self) -> None:
@@ -167,10 +168,23 @@ class CLI(LightningCLI):
         config = self.config[self.command]
         check_accelerator(config["trainer"])
         if self.command == "fit":
+            check_something_is_trained(config["trainer"])
+            self._check_something_is_left()
             for key in ("early_stopping", "checkpoints"):
                 check_monitor(
                     key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
                 )
+
+    def _check_something_is_left(self) -> None:
+        """Refuse to go on with a run that has all its epochs."""
+        done = len(self.content["callbacks"]["History"]["rows"]) if self.checkpoint else 0
+        most = self.config[self.command]["trainer"]["max_epochs"]
+        if most and 0 < most <= done:
+            raise UserError(
+                f"--ckpt_path {self.checkpoint}: all of its epochs ({done}) are done. To go further, add "
+                f"--trainer.max_epochs with more than {done}.",
+                exit_code=2,
+            )
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
@@ -190,7 +204,7 @@ class CLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         folder = self._run_folder(config["default_root_dir"])
         if config["logger"] in (None, True):
-            config["logger"] = self._logger(folder)
+            config["logger"] = self._logger(folder) if self.command in ("fit", "test") else False
         config["default_root_dir"] = str(folder or config["default_root_dir"])
         if not self.datamodule.val_fraction:
             config["limit_val_batches"] = 0
@@ -202,6 +216,7 @@ class CLI(LightningCLI):
             if folder:
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # possible for an empty folder alone: the new one
+                    folder.parent.rmdir()
             raise UserError(f"--trainer: {' '.join(str(error).split())}", exit_code=2) from error
 
     def _run_folder(self, root: str) -> Path | None:
@@ -262,9 +277,11 @@ class CLI(LightningCLI):
             unused(folder / f"{command}.json").write_text(json.dumps(result, indent=2) + "\n")
 
     def predict(self, **kwargs: Any) -> None:
-        """Print the most probable class of each picture."""
+        """Print the most probable class of each picture; every rank has predicted all."""
         batches: Any = self.trainer.predict(return_predictions=True, **kwargs)
         probabilities = torch.cat(batches)
+        if not self.trainer.is_global_zero:
+            return
         best = probabilities.max(1)
         width = max(len(str(file)) for file in self.datamodule.picture_files)
         for file, share, label in zip(self.datamodule.picture_files, best.values, best.indices, strict=True):
@@ -287,6 +304,7 @@ def run(arguments: list[str]) -> None:
     """
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # a profile is printed by its logger
     # Every epoch is logged, however few its batches.
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.

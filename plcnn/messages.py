@@ -39,11 +39,16 @@ def in_words(message: str, flags: Iterable[str], choices: Mapping[str, Registry[
         name = found.group(1) or found.group(2)
         if key in choices:
             return f"--{key}: {choices[key].unknown(name)}"
+        helped = re.match(r"--(\S+)\.help: ", message)
+        if helped and helped.group(1) in choices:
+            return f"--{helped.group(1)}.help: {choices[helped.group(1)].unknown(name)}"
         return f"--{key}: there is no class {name!r}; give its import path, as package.module.Class."
     if key and (found := UNKNOWN_ARGUMENT.search(message)):
         return _unknown_argument(key, found.group(1) or found.group(2), message, choices)
     if found := UNKNOWN_OPTION.search(message):
         return _unknown_option(found, flags)
+    if key and (missing := re.search(r"the following arguments are required: (.+)", message)):
+        return " ".join(f"--{key}.{argument.strip()} is required." for argument in missing.group(1).split(","))
     if key and (got := GOT.search(message)):
         return f"--{key}: expected {_expected(message)}, got {got.group(1).strip()!r}."
     if found := re.match(r"argument (--\S+): expected one argument", message):

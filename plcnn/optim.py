@@ -85,6 +85,8 @@ def sgd(
         nesterov: look ahead along the momentum; needs momentum above 0.
         weight_decay: L2 penalty, added to the gradient.
     """
+    if nesterov and momentum <= 0:
+        raise UserError(f"momentum={momentum}: nesterov needs a momentum above 0; add --model.optimizer.nesterov false")
     return torch.optim.SGD(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
 
 

@@ -8,12 +8,14 @@ re-launched and spawned processes load the same files.
 import hashlib
 import importlib.util
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
 from plcnn.errors import UserError
+from plcnn.paths import short
 
 ENVIRONMENT_VARIABLE = "PLCNN_PLUGINS"
 
@@ -21,6 +23,14 @@ ENVIRONMENT_VARIABLE = "PLCNN_PLUGINS"
 def loaded() -> list[str]:
     """Absolute paths of the plugin files that are loaded or, in a process just started, to be loaded."""
     return [path for path in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if path]
+
+
+def option() -> str:
+    """What a later command must be given to load the same files: empty, or ` --plugins ...`."""
+    files = [short(Path(path)) for path in loaded()]
+    if not files:
+        return ""
+    return f" --plugins {shlex.quote(files[0] if len(files) == 1 else str(files))}"
 
 
 def load(paths: Iterable[str] = ()) -> None:

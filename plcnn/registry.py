@@ -85,11 +85,10 @@ class Choice:
         except UserError as error:
             raise UserError(f"{self.kind} {self.name!r}: {error}", exit_code=2) from error
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
+            own = [f for f in traceback.extract_tb(error.__traceback__)[1:] if "site-packages" not in f.filename]
+            where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
             raise UserError(
-                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {error} "
-                f"({where.filename}, line {where.lineno})",
-                exit_code=2,
+                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {error}{where}", exit_code=2
             ) from error
 
     def as_dict(self) -> dict[str, Any]:
@@ -194,7 +193,7 @@ class Registry(Generic[C]):
         __init__.__doc__ = (builder.__init__ if isinstance(builder, type) else builder).__doc__  # type: ignore[misc]
         attributes = {
             "__init__": __init__,
-            "__doc__": builder.__doc__,
+            "__doc__": builder.__doc__ or f"The {self.kind} {name}.",
             "__module__": self._module.__name__,
             "__qualname__": name,
             "name": name,

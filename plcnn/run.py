@@ -50,12 +50,6 @@ def unused(path: Path) -> Path:
     return candidate
 
 
-def short(path: Path) -> str:
-    """A path relative to the working directory where it lies below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
 def _number(name: str) -> int:
     digits = name.removeprefix("version_")
     return int(digits) if name.startswith("version_") and digits.isdecimal() else -1

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from PIL import Image
 from support import TINY, Outcome
 
 RUN = Path("tb_logs/run/version_0")
@@ -26,6 +27,18 @@ def test_several_processes_fit_and_count_every_picture_once(
         out, err = process.communicate(timeout=150)  # type: ignore[attr-defined]
         assert process.returncode == 0, err  # type: ignore[attr-defined]
         assert single.split("pictures)")[0] in out
+
+
+def test_every_picture_is_predicted_however_many_the_devices(
+    spawn: Callable[..., object], plcnn: Callable[..., Outcome]
+) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    Image.new("RGB", (8, 8), "red").save("red.png")
+    asked = ["predict", "--ckpt_path", str(RUN), "--data.pictures", "[red.png]"]
+    process = spawn(*asked, "--trainer.accelerator", "cpu", "--trainer.devices", "2")
+    out, err = process.communicate(timeout=150)  # type: ignore[attr-defined]
+    assert process.returncode == 0 and "Traceback" not in err  # type: ignore[attr-defined]
+    assert plcnn(*asked).out in out and out.count("red.png") == 1
 
 
 def test_several_processes_validate_as_fit_did(plcnn: Callable[..., Outcome]) -> None:

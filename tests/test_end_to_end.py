@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,8 +195,10 @@ def test_predict_names_the_classes_of_the_checkpoint(plcnn: Command) -> None:
     for number in range(5):
         Image.fromarray(images[number].permute(1, 2, 0).numpy()).save(folder / f"{number}.png")
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(folder / "grey.png")
+    files = sorted(RUN.iterdir())
     outcome = plcnn("predict", "--ckpt_path", RUN, "--data.pictures", "[mine]")
     assert outcome.code == 0, outcome.err
+    assert sorted(RUN.iterdir()) == files
     classifier = product.load(RUN)
     with torch.no_grad():
         shares, labels = classifier(images[:5]).softmax(1).max(1)
@@ -282,3 +285,18 @@ def test_a_moved_checkpoint_goes_on_in_a_run_of_its_own(plcnn: Command) -> None:
     outcome = plcnn("fit", "--ckpt_path", "moved.ckpt", "--trainer.max_epochs", "3", "--name", "on")
     assert outcome.code == 0, outcome.err
     assert [row["epoch"] for row in rows(Path("tb_logs/on/version_0"))] == ["1", "2", "3"]
+
+
+def test_a_finished_run_says_how_to_go_further(plcnn: Command) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "2").code == 0
+    files = sorted(RUN.iterdir())
+    outcome = plcnn("fit", "--ckpt_path", RUN)
+    assert outcome.code == 2 and "its epochs (2) are done. To go further, add --trainer.max_epochs" in outcome.err
+    assert sorted(RUN.iterdir()) == files
+    assert "epoch 3/3" in plcnn("fit", "--ckpt_path", RUN, "--trainer.max_epochs", "3").out
+
+
+def test_a_profile_is_printed(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:
+    process = spawn("fit", *TINY, "--trainer.max_epochs", "1", "--trainer.profiler", "simple")
+    out, err = process.communicate(timeout=150)
+    assert process.returncode == 0 and "run_training_epoch" in out + err

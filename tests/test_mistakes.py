@@ -36,7 +36,13 @@ MISTAKES = {
         "--early_stopping.monitor: no metric 'val/los' is measured. Measured: train/loss, train/acc, val/loss, val/acc."
     ),
     "--checkpoints.monitor val_acc": "--checkpoints.monitor: no metric 'val_acc' is measured.",
-    "--data.val_fraction 0": "no metric 'val/loss' is measured. Measured: train/loss, train/acc",
+    "--data.val_fraction 0": "Add --early_stopping.enabled false --checkpoints.monitor null.",
+    "--seed_everything=-5": "--seed_everything must be from 0 to 4294967295, got -5.",
+    "--trainer.limit_train_batches 0": "--trainer.limit_train_batches 0 leaves nothing to train.",
+    "--trainer.max_epochs 0": "--trainer.max_epochs 0 leaves nothing to train.",
+    "--model.arch.help keras_cn": "--model.arch.help: Unknown architecture 'keras_cn'. Did you mean keras_cnn?",
+    "--model.std [0.5,0,0.5]": "--model.std must be above 0, got [0.5, 0.0, 0.5].",
+    "--model.optimizer sgd --model.optimizer.momentum 0": "nesterov needs a momentum above 0; add --model.optimizer",
     "--model.label_smoothing 7": "--model.label_smoothing must be from 0 to 1, got 7.0.",
     "--model.mean [0.5]": "--model.mean needs 3 values, one a channel, got [0.5].",
     "--model.schedule.warmup 1.5": (
@@ -118,6 +124,12 @@ def test_a_mistake_in_a_config_is_told_in_words(plcnn: Command, text: str) -> No
 )
 def test_a_mistake_in_the_command_is_told_in_words(plcnn: Command, typed: str, words: str) -> None:
     assert_one_clear_message(plcnn(*typed.split()), words)
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict", "show"])
+def test_every_command_explains_itself(plcnn: Command, command: str) -> None:
+    outcome = plcnn(command, "--help")
+    assert outcome.code == 0 and "--data.batch_size" in outcome.out
 
 
 def test_options_may_stand_before_the_command(plcnn: Command) -> None:

@@ -50,6 +50,7 @@ def test_a_users_own_file_serves_fit_test_and_python(
     outcome = plcnn("fit", *TINY, *chosen)
     assert outcome.code == 0, outcome.err
     assert "own_stack: 76,042 trainable parameters" in outcome.out
+    assert "next       plcnn test --ckpt_path tb_logs/run/version_0 --plugins my_nets.py\n" in outcome.out
     run = (tmp_path / "tb_logs/run/version_0").absolute()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -112,6 +113,17 @@ def test_a_builder_that_returns_no_module_is_one_message(plcnn: Command) -> None
     where = f"{Path('none.py').absolute()}:3"
     assert outcome.code == 2
     assert f"error: architecture 'number' must build a torch.nn.Module, got int ({where})." in outcome.err
+
+
+def test_an_argument_without_a_default_must_be_given(plcnn: Command) -> None:
+    path = plugin("must_stack")
+    Path(path).write_text(
+        Path(path).read_text().replace("depth: int = 1", "depth: int").replace("= 3, im", "= 3, *, im")
+    )
+    outcome = plcnn("fit", *TINY, "--plugins", path, "--model.arch", "must_stack")
+    assert outcome.code == 2 and outcome.err == "error: --model.arch.depth is required.\n"
+    chosen = ["--plugins", path, "--model.arch", "must_stack", "--model.arch.depth", "1", "--print_config"]
+    assert "depth: 1" in plcnn("fit", *TINY, *chosen).out
 
 
 def test_a_builder_that_raises_is_one_message(plcnn: Command) -> None:

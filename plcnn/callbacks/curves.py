@@ -48,6 +48,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
                 axes.plot(epochs, values, label=label, color=colour, marker="o", markersize=3)
         axes.set(title=title, xlabel="epoch", ylabel=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(0.5, max([row["epoch"] for row in rows], default=1) + 0.5)
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.legend()

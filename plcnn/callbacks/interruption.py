@@ -10,7 +10,9 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from plcnn.run import run_folder, short
+from plcnn import plugins
+from plcnn.paths import short
+from plcnn.run import run_folder
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -24,7 +26,7 @@ class Interrupted(Exception):
     """
 
     def __init__(self, signum: int, folder: Path) -> None:
-        way_on = f"plcnn fit --ckpt_path {shlex.quote(short(folder))}"
+        way_on = f"plcnn fit --ckpt_path {shlex.quote(short(folder))}{plugins.option()}"
         super().__init__(f"interrupted by {signal.Signals(signum).name}. To go on: {way_on}")
         self.exit_code = EXIT_CODES.get(signal.Signals(signum), 128 + signum)
 

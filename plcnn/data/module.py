@@ -111,12 +111,21 @@ class ImageData(LightningDataModule):
         return {name: len(labels) for name, (_, labels) in self.sets.items()}
 
     def loader(self, name: str, **settings: Any) -> BatchLoader:
-        """Batches of one of the sets, on the device that trains and shared out over the ranks."""
+        """Batches of one of the sets, on the device that trains and shared out over the ranks.
+
+        Raises:
+            UserError: if there are fewer pictures than devices.
+        """
         images, labels = self.sets[name]
         if self.trainer is not None:
             device = self.trainer.strategy.root_device
             images, labels = images.to(device), labels.to(device)
-            settings |= {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+            world_size = self.trainer.world_size
+            if name == "predict":
+                world_size = 1  # every rank reads all, so that each has every answer
+            elif len(labels) < world_size:
+                raise UserError(f"The {name} set has {len(labels)} pictures for {world_size} devices; use fewer.")
+            settings |= {"rank": self.trainer.global_rank if world_size > 1 else 0, "world_size": world_size}
         return BatchLoader(images, labels, self.batch_size, **settings)
 
     def train_dataloader(self) -> BatchLoader:
