@@ -47,7 +47,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
                 epochs, values = zip(*points, strict=True)
                 axes.plot(epochs, values, label=label, color=colour, marker="o", markersize=3)
         axes.set(title=title, xlabel="epoch", ylabel=title)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, max([row["epoch"] for row in rows], default=1) + 0.5)
         axes.grid(alpha=0.3)
         if axes.has_data():
