@@ -27,7 +27,7 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{_nearby(path)}", exit_code=2)
+        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{_runs(path.parent)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
     best = sorted(folder.glob("best-*.ckpt"), key=lambda p: p.stat().st_mtime)
     last = list(folder.glob("last.ckpt"))
@@ -73,12 +73,8 @@ def _what_was_found(error: pickle.UnpicklingError) -> str:
     return f" ({found[0].split('. ')[0].rstrip('.')[:120]})" if found else ""
 
 
-def _nearby(path: Path) -> str:
-    """Runs that lie beside a path that does not exist."""
-    return _runs(path.parent) if path.parent.is_dir() else ""
-
-
 def _runs(folder: Path) -> str:
-    """A sentence that names the newest runs in a folder."""
-    runs = sorted((p for p in folder.iterdir() if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
+    """A sentence that names the newest runs in a folder that may not exist."""
+    inside = folder.iterdir() if folder.is_dir() else ()
+    runs = sorted((p for p in inside if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
     return f" In {folder}: {', '.join(run.name for run in runs[-5:])}." if runs else ""

@@ -1,5 +1,6 @@
 """What can be refused before anything heavy is built."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -50,20 +51,41 @@ def check_something_is_trained(trainer: Any) -> None:
             raise UserError(f"--trainer.{key} 0 leaves nothing to train.", exit_code=2)
 
 
+def check_epochs_are_left(trainer: Any, done: int, checkpoint: Path | None) -> None:
+    """Refuse to go on with a run that has all its epochs.
+
+    Args:
+        trainer: the trainer's settings.
+        done: the epochs that the run has taken.
+        checkpoint: where the run goes on.
+
+    Raises:
+        UserError: if no epoch is left.
+    """
+    most = trainer["max_epochs"]
+    if most and 0 < most <= done:
+        raise UserError(
+            f"--ckpt_path {checkpoint}: all of its epochs ({done}) are done. To go further, add "
+            f"--trainer.max_epochs with more than {done}.",
+            exit_code=2,
+        )
+
+
 def check_monitor(key: str, monitor: str | None, val_fraction: float, enabled: bool) -> None:
     """Refuse a metric that will not be measured, before the first epoch.
 
     Raises:
         UserError: if the metric is not among those that `fit` measures.
     """
-    if enabled and not val_fraction and monitor in LOGGED and str(monitor).startswith("val/"):
+    measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
+    if not enabled or monitor is None or monitor in measured:
+        return
+    if monitor in LOGGED:
         raise UserError(
             f"--data.val_fraction 0 holds no pictures out for validation, but --{key}.monitor is {monitor}. "
             "Add --early_stopping.enabled false --checkpoints.monitor null.",
             exit_code=2,
         )
-    measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
-    if enabled and monitor is not None and monitor not in measured:
-        raise UserError(
-            f"--{key}.monitor: no metric {monitor!r} is measured. Measured: {', '.join(measured)}.", exit_code=2
-        )
+    raise UserError(
+        f"--{key}.monitor: no metric {monitor!r} is measured. Measured: {', '.join(measured)}.", exit_code=2
+    )

@@ -95,10 +95,10 @@ class Classifier(LightningModule):
         for key, values, unchanged in (("mean", mean, 0.0), ("std", std, 1.0)):
             if values is not None and len(values) != channels:
                 raise UserError(f"--model.{key} needs {channels} values, one a channel, got {values}.", exit_code=2)
-            if key == "std" and not all(value > 0 for value in values or [1.0]):
-                raise UserError(f"--model.std must be above 0, got {values}.", exit_code=2)
             buffer = torch.tensor([unchanged] * channels if values is None else values).view(-1, 1, 1)
             self.register_buffer(key, buffer, persistent=False)
+        if not (self.std > 0).all():
+            raise UserError(f"--model.std must be above 0, got {std}.", exit_code=2)
         self.scaled = mean is not None or std is not None
 
     def _new_metrics(self, stage: str) -> MetricCollection:

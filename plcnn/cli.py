@@ -31,7 +31,13 @@ from plcnn.callbacks.interruption import Interruption
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.tensorboard import TensorBoard
-from plcnn.checks import check_accelerator, check_monitor, check_seed, check_something_is_trained
+from plcnn.checks import (
+    check_accelerator,
+    check_epochs_are_left,
+    check_monitor,
+    check_seed,
+    check_something_is_trained,
+)
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError
@@ -141,8 +147,8 @@ class CLI(LightningCLI):
     def _check_plugins(self) -> None:
         name = self.content["hyper_parameters"]["arch"]["class_path"]
         if name not in architectures:
-            needed = self.content["hyper_parameters"].get("plugins", [])
-            hint = f" Add the file it was trained with: --plugins {' '.join(needed)}" if needed else ""
+            needed = plugins.option(self.content["hyper_parameters"].get("plugins", []))
+            hint = f" Add what it was trained with:{needed}" if needed else ""
             raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
 
     def _set_checkpoint_defaults(self) -> None:
@@ -169,22 +175,16 @@ class CLI(LightningCLI):
         check_accelerator(config["trainer"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
-            self._check_something_is_left()
+            check_epochs_are_left(config["trainer"], self._epochs_done(), self.checkpoint)
             for key in ("early_stopping", "checkpoints"):
                 check_monitor(
                     key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
                 )
 
-    def _check_something_is_left(self) -> None:
-        """Refuse to go on with a run that has all its epochs."""
-        done = len(self.content["callbacks"]["History"]["rows"]) if self.checkpoint else 0
-        most = self.config[self.command]["trainer"]["max_epochs"]
-        if most and 0 < most <= done:
-            raise UserError(
-                f"--ckpt_path {self.checkpoint}: all of its epochs ({done}) are done. To go further, add "
-                f"--trainer.max_epochs with more than {done}.",
-                exit_code=2,
-            )
+    def _epochs_done(self) -> int:
+        """How many epochs the checkpoint's run has recorded; 0 without a checkpoint."""
+        callbacks = self.content.get("callbacks", {}) if self.checkpoint else {}
+        return len(callbacks.get("History", {}).get("rows", []))
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
@@ -225,8 +225,7 @@ class CLI(LightningCLI):
         if self.command == "fit" and own and self.checkpoint and self.checkpoint.name != "last.ckpt":
             own = None
         if self.command == "fit" and own and _is_rank_zero():
-            rows = self.content.get("callbacks", {}).get("History", {}).get("rows", [])
-            cut_back(own, len(rows), self.content["global_step"])
+            cut_back(own, self._epochs_done(), self.content["global_step"])
         if own or self.command != "fit" or self._get(self.config, "trainer")["fast_dev_run"]:
             return own
         return new_run_folder(root, self._get(self.config, "name")) if _is_rank_zero() else None

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from plcnn.errors import UserError
-from plcnn.paths import short
 
 ENVIRONMENT_VARIABLE = "PLCNN_PLUGINS"
 
@@ -25,12 +24,10 @@ def loaded() -> list[str]:
     return [path for path in os.environ.get(ENVIRONMENT_VARIABLE, "").split(os.pathsep) if path]
 
 
-def option() -> str:
-    """What a later command must be given to load the same files: empty, or ` --plugins ...`."""
-    files = [short(Path(path)) for path in loaded()]
-    if not files:
-        return ""
-    return f" --plugins {shlex.quote(files[0] if len(files) == 1 else str(files))}"
+def option(paths: Iterable[str]) -> str:
+    """What a command must be given to load plugin files: empty for none, or else ` --plugins ...`."""
+    files = list(paths)
+    return f" --plugins {shlex.quote(files[0] if len(files) == 1 else str(files))}" if files else ""
 
 
 def load(paths: Iterable[str] = ()) -> None:

@@ -1,9 +1,11 @@
 """Run folders: `<root>/<name>/version_N`, the place of everything that one run makes."""
 
+import shlex
 from pathlib import Path
 
 from lightning.pytorch import Trainer
 
+from plcnn import plugins
 from plcnn.errors import UserError
 
 
@@ -48,6 +50,18 @@ def unused(path: Path) -> Path:
         number += 1
         candidate = path.with_stem(f"{path.stem}_{number}")
     return candidate
+
+
+def short(path: Path) -> str:
+    """A path relative to the working directory where it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def next_command(command: str, folder: Path) -> str:
+    """What to type to run a command on a run folder."""
+    files = plugins.option(short(Path(path)) for path in plugins.loaded())
+    return f"plcnn {command} --ckpt_path {shlex.quote(short(folder))}{files}"
 
 
 def _number(name: str) -> int:

@@ -87,19 +87,20 @@ def test_broken_checkpoints_are_named(plcnn: Command) -> None:
 
 
 def test_a_run_folder_means_its_best_checkpoint_and_its_last_to_go_on(tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
+    runs, run = tmp_path / "runs", tmp_path / "runs" / "version_0"
+    folder = run / "checkpoints"
+    folder.mkdir(parents=True)
     with pytest.raises(UserError, match="no best-"):
-        checkpoint.find(tmp_path)
-    with pytest.raises(UserError, match=rf"no best-.* In {tmp_path.parent}: .*{tmp_path.name}[,.]"):
-        checkpoint.find(tmp_path.parent)
+        checkpoint.find(run)
+    with pytest.raises(UserError, match=rf"no best-.* In {runs}: version_0\.$"):
+        checkpoint.find(runs)
     (folder / "last.ckpt").touch()
-    assert checkpoint.find(tmp_path).name == "last.ckpt"
+    assert checkpoint.find(run).name == "last.ckpt"
     (folder / "best-epoch=03-val_acc=0.7.ckpt").touch()
-    assert checkpoint.find(tmp_path).name == "best-epoch=03-val_acc=0.7.ckpt"
+    assert checkpoint.find(run).name == "best-epoch=03-val_acc=0.7.ckpt"
     assert checkpoint.find(folder, "last").name == "last.ckpt"
-    with pytest.raises(UserError, match=rf"In {tmp_path.parent}: .*{tmp_path.name}[,.]"):
-        checkpoint.find(tmp_path.parent / "typo")
+    with pytest.raises(UserError, match=rf"In {runs}: version_0\.$"):
+        checkpoint.find(runs / "typo")
 
 
 def test_a_flag_beats_the_checkpoint_or_is_refused(plcnn: Command) -> None:

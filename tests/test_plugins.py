@@ -1,6 +1,7 @@
 """A user's own file: its architecture by name everywhere, and what goes wrong with such files."""
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import torch
 from support import TINY, Outcome
 
 import plcnn as product
+from plcnn import plugins
 from plcnn.architectures import architectures
+from plcnn.arguments import load_plugins
 
 Command = Callable[..., Outcome]
 
@@ -80,6 +83,13 @@ def test_a_checkpoint_says_which_file_it_needs(plcnn: Command) -> None:
     outcome = plcnn("test", "--ckpt_path", "tb_logs/run/version_0")
     assert outcome.code == 2 and "Unknown architecture 'lost_stack'" in outcome.err
     assert f"--plugins {Path(path).absolute()}" in outcome.err
+
+
+def test_the_option_for_several_files_is_one_that_loads_them() -> None:
+    files = [plugin("first_of_two", "a b.py"), plugin("second_of_two", "c.py")]
+    load_plugins(shlex.split(plugins.option(files)))
+    assert {"first_of_two", "second_of_two"} <= set(architectures.names())
+    assert plugins.option([]) == ""
 
 
 def test_an_unknown_name_lists_the_loaded_files(plcnn: Command) -> None:

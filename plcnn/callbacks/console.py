@@ -8,15 +8,13 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
-from plcnn import plugins
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.history import history_of
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.layers import counts, layer_table
-from plcnn.paths import short
-from plcnn.run import run_folder
+from plcnn.run import next_command, run_folder, short
 
 MOST_LAYERS = 40
 """Networks of more layers are summarised without the table of layers; `plcnn show` draws pictures, not layers."""
@@ -100,7 +98,7 @@ class Ending(Callback):
         if checkpoints:
             path = checkpoints.best_path or checkpoints.last_path
             lines.append(f"checkpoint {path and path.relative_to(folder)}, curves in curves.png")
-            lines.append(f"next       plcnn test --ckpt_path {shlex.quote(short(folder))}{plugins.option()}")
+            lines.append(f"next       {next_command('test', folder)}")
         lines.append(f"           tensorboard --logdir {shlex.quote(short(folder.parent.parent))}")
         say(trainer, "\n".join(lines))
 

@@ -1,7 +1,6 @@
 """Ctrl-C and SIGTERM end a training between two steps, with a checkpoint; a second one ends it at once."""
 
 import os
-import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from plcnn import plugins
-from plcnn.paths import short
-from plcnn.run import run_folder
+from plcnn.run import next_command, run_folder
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -26,8 +23,7 @@ class Interrupted(Exception):
     """
 
     def __init__(self, signum: int, folder: Path) -> None:
-        way_on = f"plcnn fit --ckpt_path {shlex.quote(short(folder))}{plugins.option()}"
-        super().__init__(f"interrupted by {signal.Signals(signum).name}. To go on: {way_on}")
+        super().__init__(f"interrupted by {signal.Signals(signum).name}. To go on: {next_command('fit', folder)}")
         self.exit_code = EXIT_CODES.get(signal.Signals(signum), 128 + signum)
 
 

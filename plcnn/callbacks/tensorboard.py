@@ -118,6 +118,5 @@ def _flat(hparams: Any, prefix: str = "") -> dict[str, Any]:
             flat |= _flat(value["init_args"], f"{prefix}{key}.")
         else:
             # torch writes a bool as a number, and TensorBoard then shows 1.0000
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            flat[prefix + key] = value if plain else str(value)
+            flat[prefix + key] = value if type(value) in (int, float) else str(value)
     return flat

@@ -120,12 +120,11 @@ class ImageData(LightningDataModule):
         if self.trainer is not None:
             device = self.trainer.strategy.root_device
             images, labels = images.to(device), labels.to(device)
-            world_size = self.trainer.world_size
-            if name == "predict":
-                world_size = 1  # every rank reads all, so that each has every answer
-            elif len(labels) < world_size:
-                raise UserError(f"The {name} set has {len(labels)} pictures for {world_size} devices; use fewer.")
-            settings |= {"rank": self.trainer.global_rank if world_size > 1 else 0, "world_size": world_size}
+            settings = {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} | settings
+            if len(labels) < settings["world_size"]:
+                raise UserError(
+                    f"The {name} set has {len(labels)} pictures for {settings['world_size']} devices; use fewer."
+                )
         return BatchLoader(images, labels, self.batch_size, **settings)
 
     def train_dataloader(self) -> BatchLoader:
@@ -142,8 +141,8 @@ class ImageData(LightningDataModule):
         return self.loader("test")
 
     def predict_dataloader(self) -> BatchLoader:
-        """The pictures to predict, in the order of `picture_files`."""
-        return self.loader("predict")
+        """The pictures to predict, in the order of `picture_files`, all of them on every rank."""
+        return self.loader("predict", rank=0, world_size=1)
 
 
 def _position(trainer: Any) -> tuple[int, int]:
