@@ -14,3 +14,8 @@ class UserError(ValueError):
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def wrong_value(key: str, value: object, allowed: str, example: object) -> UserError:
+    """The error for an argument outside its range: what was given, what is allowed, an example."""
+    return UserError(f"{key}: got {value}; allowed: {allowed}. For example {key}: {example}", exit_code=2)

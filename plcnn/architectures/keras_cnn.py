@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plcnn.architectures import register
-from plcnn.errors import UserError
+from plcnn.errors import wrong_value
 
 
 class KerasBatchNorm(nn.BatchNorm2d):
@@ -87,29 +87,29 @@ class KerasCNN(nn.Module):
     ) -> None:
         super().__init__()
         if not widths or min(widths) < 1:
-            raise _wrong("widths", list(widths), "one number a stage, each 1 or more", "[32, 64, 128]")
+            raise wrong_value("widths", list(widths), "one number a stage, each 1 or more", "[32, 64, 128]")
         if len(dropouts) != len(widths):
             allowed = f"one rate for each of the {len(widths)} widths {list(widths)}"
-            raise _wrong("dropouts", list(dropouts), allowed, [0.2] * len(widths))
+            raise wrong_value("dropouts", list(dropouts), allowed, [0.2] * len(widths))
         if not all(0 <= rate < 1 for rate in dropouts):
-            raise _wrong("dropouts", list(dropouts), "rates from 0 up to, not including, 1", [0.2] * len(widths))
+            raise wrong_value("dropouts", list(dropouts), "rates from 0 up to, not including, 1", [0.2] * len(widths))
         if not 0 <= head_dropout < 1:
-            raise _wrong("head_dropout", head_dropout, "a rate from 0 up to, not including, 1", 0.5)
+            raise wrong_value("head_dropout", head_dropout, "a rate from 0 up to, not including, 1", 0.5)
         if not norm_eps > 0:
-            raise _wrong("norm_eps", norm_eps, "a number above 0", 1e-3)
+            raise wrong_value("norm_eps", norm_eps, "a number above 0", 1e-3)
         if not 0 < norm_momentum <= 1:
-            raise _wrong("norm_momentum", norm_momentum, "a number above 0, at most 1", 0.01)
+            raise wrong_value("norm_momentum", norm_momentum, "a number above 0, at most 1", 0.01)
         for key, value, example in (
             ("num_classes", num_classes, 10),
             ("in_channels", in_channels, 3),
             ("dense_width", dense_width, 128),
         ):
             if value < 1:
-                raise _wrong(key, value, "1 or more", example)
+                raise wrong_value(key, value, "1 or more", example)
         smallest = 2 ** len(widths)
         if image_size < smallest:
             allowed = f"{smallest} pixels or more, since each of the {len(widths)} widths halves the picture"
-            raise _wrong("image_size", image_size, f"{allowed}; or give fewer widths and dropouts", smallest)
+            raise wrong_value("image_size", image_size, f"{allowed}; or give fewer widths and dropouts", smallest)
 
         channels = (in_channels, *widths)
         self.stages = nn.Sequential(
@@ -159,7 +159,3 @@ class KerasCNN(nn.Module):
         """
         logits: Tensor = self.head(self.stages(x))
         return logits
-
-
-def _wrong(key: str, value: object, allowed: str, example: object) -> UserError:
-    return UserError(f"{key}: got {value}; allowed: {allowed}. For example {key}: {example}", exit_code=2)
