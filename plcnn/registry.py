@@ -17,6 +17,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+from plcnn import plugins
 from plcnn.errors import UserError
 
 C = TypeVar("C", bound="Choice")
@@ -117,7 +118,8 @@ class Registry(Generic[C]):
         choice: the type of this registry's choices; its class name, lower-case, is the kind that messages speak of.
         given: names of the builders' parameters that the program fills in and that users therefore never type.
         needs: those of `given` that every builder must have.
-        package: import name of a package whose modules register builders when imported; imported at the first look-up.
+        package: import name of a package whose modules register builders when imported; imported, with what installed
+            packages declare as entry points of the same group, before the first look-up and before others register.
     """
 
     def __init__(
@@ -151,11 +153,14 @@ class Registry(Generic[C]):
         """
         if builder is None:
             return lambda b: self.register(b, name=name)
+        if not builder.__module__.startswith(f"{self.package}."):
+            self._load_packages()
         name = name or _snake_case(builder.__name__)
         where = _where(builder)
         if not name.isidentifier():
             raise UserError(f"{where}: {name!r} cannot name an {self.kind}: letters, digits and _ only.", 2)
-        if name in self._choices:
+        taken = self._choices.get(name)
+        if taken and not taken.builder.__module__ == builder.__module__ == "__main__":  # a notebook's cell is run again
             if where == self.origins[name]:
                 return builder
             raise UserError(
@@ -205,8 +210,9 @@ class Registry(Generic[C]):
         return choice
 
     def names(self) -> list[str]:
-        """All registered names, sorted."""
-        self._load_package()
+        """All registered names, sorted: the package's own, installed packages', and plugin files'."""
+        self._load_packages()
+        plugins.load()
         return sorted(self._choices)
 
     def __contains__(self, name: object) -> bool:
@@ -224,8 +230,6 @@ class Registry(Generic[C]):
 
     def unknown(self, name: str) -> str:
         """What to say of a name that is not registered."""
-        from plcnn import plugins
-
         loaded = f" Plugin files loaded: {', '.join(plugins.loaded())}." if plugins.loaded() else ""
         return f"Unknown {self.kind} {name!r}. {did_you_mean(name, self.names())}{loaded}"
 
@@ -248,11 +252,12 @@ class Registry(Generic[C]):
         own = {k: v for k, v in arguments.items() if k not in self.given}
         return self.choose(name, **own).build(**{k: v for k, v in arguments.items() if k in self.given})
 
-    def _load_package(self) -> None:
+    def _load_packages(self) -> None:
         if not self._loaded and self.package:
             self._loaded = True
             for module in pkgutil.iter_modules(importlib.import_module(self.package).__path__):
                 importlib.import_module(f"{self.package}.{module.name}")
+            plugins.load_installed(self.package)
 
 
 def _find_registry(choice: type[C]) -> "Registry[C]":

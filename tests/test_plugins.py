@@ -13,6 +13,7 @@ import plcnn as product
 from plcnn import plugins
 from plcnn.architectures import architectures
 from plcnn.arguments import load_plugins
+from plcnn.classifier import Classifier
 
 Command = Callable[..., Outcome]
 
@@ -62,6 +63,41 @@ def test_a_users_own_file_serves_fit_test_and_python(
     network = product.load(run).net
     assert sum(p.numel() for p in network.parameters()) == 76_042
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn"])
+def test_every_process_finds_the_file(
+    spawn: Callable[..., object], strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(plugin("shared_stack", "nets/my_nets.py"))
+    path.with_name("beside.py").write_text("from torch import nn\n\nclass Dense(nn.Linear): ...\n")
+    path.write_text("import beside\n" + path.read_text().replace("nn.Linear(size, num", "beside.Dense(size, num"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    chosen = ["--plugins", "../nets/my_nets.py", "--model.arch", "shared_stack", "--trainer.max_epochs", "1"]
+    process = spawn("fit", *TINY, *chosen, "--trainer.devices", "2", "--trainer.strategy", strategy)
+    out, err = process.communicate(timeout=150)  # type: ignore[attr-defined]
+    assert process.returncode == 0 and "epoch 1/1" in out, err  # type: ignore[attr-defined]
+
+
+def test_lightnings_own_loader_rebuilds_it(plcnn: Command) -> None:
+    path = plugin("rebuilt_stack")
+    assert (
+        plcnn("fit", *TINY, "--plugins", path, "--model.arch", "rebuilt_stack", "--trainer.max_epochs", "1").code == 0
+    )
+    rebuilt = Classifier.load_from_checkpoint("tb_logs/run/version_0/checkpoints/last.ckpt")
+    assert rebuilt.arch.name == "rebuilt_stack" and rebuilt(torch.rand(2, 3, 8, 8)).shape == (2, 10)
+
+
+def test_a_notebook_may_run_a_cell_again() -> None:
+    for bias in (True, False):
+
+        def cell(num_classes: int) -> torch.nn.Module:
+            return torch.nn.Linear(1, num_classes, bias=bias)  # noqa: B023
+
+        cell.__module__ = "__main__"
+        product.register(cell)
+    assert product.build("cell").bias is None
 
 
 def test_plugins_can_stand_in_the_config_and_in_the_environment(

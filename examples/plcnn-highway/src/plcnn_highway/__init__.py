@@ -1,0 +1,1 @@
+"""A highway network for plcnn."""
