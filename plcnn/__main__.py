@@ -1,5 +1,6 @@
 """The `plcnn` command: picks the command to run; plain help answers without importing PyTorch."""
 
+import os
 import sys
 from importlib.metadata import version
 from typing import NoReturn
@@ -10,6 +11,7 @@ COMMANDS = {
     "test": "measure a run or checkpoint on the test pictures",
     "predict": "name the classes of pictures of your own",
     "show": "draw training pictures, plain and augmented",
+    "archs": "list the architectures; explain or check one",
 }
 
 HELP = """usage: plcnn COMMAND [options]
@@ -20,7 +22,7 @@ commands:
 {commands}
 
 plcnn COMMAND --help                       all options of a command
-plcnn COMMAND --model.arch.help NAME       the arguments of an architecture
+plcnn archs NAME                           the arguments and layers of an architecture
 plcnn fit --config configs/quickstart.yaml a first run: small, no download
 plcnn --version                            versions
 """
@@ -54,22 +56,19 @@ def _run(arguments: list[str]) -> None:
     from plcnn.errors import UserError
 
     try:
-        from lightning.pytorch.utilities.exceptions import SIGTERMException
-
-        from plcnn.callbacks.interruption import Interrupted
-        from plcnn.cli import run
-    except KeyboardInterrupt:
-        sys.exit(130)
-    try:
+        if arguments[0] == "archs":
+            from plcnn.archs.command import run
+        else:
+            from plcnn.cli import run
         run(arguments)
+        sys.stdout.flush()
     except UserError as error:
         _fail(str(error), error.exit_code)
-    except Interrupted as interruption:
-        _fail(str(interruption), interruption.exit_code)
-    except SIGTERMException:
-        _fail("interrupted by SIGTERM", 143)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
+    except BrokenPipeError:  # `plcnn archs | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

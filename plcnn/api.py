@@ -48,7 +48,6 @@ def load(path: str | Path) -> Classifier:
         UserError: if there is no checkpoint, it is refused or broken, or its architecture is not registered.
     """
     content = checkpoint.read(checkpoint.find(path))
-    hparams = {k: v for k, v in content["hyper_parameters"].items() if k != "plugins"}
-    classifier = Classifier(**hparams)
+    classifier = Classifier(**checkpoint.model_arguments(content))
     classifier.load_state_dict(content["state_dict"])
     return classifier.eval()

@@ -49,10 +49,29 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         UserError: if the file is broken, holds anything but tensors and plain data, or is no plcnn checkpoint.
     """
+    content = read_safely(path)
+    hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
+    if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
+        raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")
+    result: dict[str, Any] = content
+    return result
+
+
+def model_arguments(content: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint's classifier was built with, less what is only kept for the record."""
+    return {k: v for k, v in content["hyper_parameters"].items() if k not in ("plugins", "started_from")}
+
+
+def read_safely(path: Path) -> Any:
+    """Read a file of `torch.save` with PyTorch's safe loader.
+
+    Raises:
+        UserError: if the file is broken, or holds anything but tensors and plain data.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the loader cannot read is refused below
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "
@@ -61,10 +80,6 @@ def read(path: Path) -> dict[str, Any]:
     except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "no checkpoint, or a broken one"
         raise UserError(f"{path} cannot be read as a checkpoint: {reason}.") from error
-    hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
-        raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")
-    return content
 
 
 def _what_was_found(error: pickle.UnpicklingError) -> str:

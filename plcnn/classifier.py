@@ -17,9 +17,13 @@ from plcnn.data.loader import Batch
 from plcnn.errors import UserError
 from plcnn.metrics import MeanLoss
 from plcnn.optim import Optimizer, Schedule, optimizers, scheduler, schedules
+from plcnn.weights import load_weights
 
 LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 """What can be monitored during `fit`."""
+
+MOST_FIRST_IMAGES = 5_000
+"""How many training pictures a network's `init_from_images` is given at most."""
 
 
 class Classifier(LightningModule):
@@ -37,6 +41,8 @@ class Classifier(LightningModule):
         mean: subtracted from each channel once pixels are scaled to 0..1; none by default.
         std: divides each channel after that; none by default.
         compile: whether `fit` compiles the network (torch.compile); checkpoints are the same either way.
+        weights: a local file to start from: a checkpoint of the same architecture, or torchvision's or timm's weight
+            file for that model. Where it knows another number of classes, the last layer starts afresh.
 
     Raises:
         UserError: if a name or an argument is unknown, or the network's output is not (batch, classes).
@@ -56,6 +62,7 @@ class Classifier(LightningModule):
         mean: list[float] | None = None,
         std: list[float] | None = None,
         compile: bool = False,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         self.classes, self.image_shape = list(classes), tuple(image_shape)
@@ -78,12 +85,15 @@ class Classifier(LightningModule):
                 "std": std,
                 "compile": compile,
                 "plugins": plugins.loaded(),
+                "started_from": weights,
             },
             logger=False,
         )
         self._add_scaling(mean, std)
         channels, height, _ = self.image_shape
         self.net = self.arch.build(num_classes=len(self.classes), in_channels=channels, image_size=height)
+        self.started_from = weights
+        self.fresh_tensors = load_weights(self.net, weights, len(self.classes)) if weights else []
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
         self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
@@ -137,12 +147,21 @@ class Classifier(LightningModule):
         Returns:
             Logits (batch, classes).
         """
+        logits: Tensor = self.net(self._scaled(images))
+        return logits
+
+    def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
             images = images.float().div_(255)
-        if self.scaled:
-            images = (images - self.mean) / self.std
-        logits: Tensor = self.net(images)
-        return logits
+        return (images - self.mean) / self.std if self.scaled else images
+
+    def setup(self, stage: str) -> None:
+        """Let a network that asks for it see pictures before a training that starts from its initial weights."""
+        init_from_images = getattr(self.net, "init_from_images", None)
+        if stage == "fit" and init_from_images and not self.started_from:
+            images, _ = self.trainer.datamodule.sets["train"]  # type: ignore[attr-defined]
+            with torch.no_grad():
+                init_from_images(self._scaled(images[:MOST_FIRST_IMAGES]))
 
     def on_fit_start(self) -> None:
         """Compile the network in place, so that the names of its weights stay as they are."""

@@ -16,6 +16,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins
@@ -27,7 +28,7 @@ from plcnn.callbacks.curves import Curves
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.finite import FiniteLoss
 from plcnn.callbacks.history import History
-from plcnn.callbacks.interruption import Interruption
+from plcnn.callbacks.interruption import Interrupted, Interruption
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.tensorboard import TensorBoard
@@ -126,6 +127,7 @@ class CLI(LightningCLI):
         check_seed(self.config[self.command]["seed_everything"])
         if self.checkpoint:
             self.config[self.command]["ckpt_path"] = str(self.checkpoint)
+            self.config[self.command]["model"]["weights"] = None  # the checkpoint's take their place
             self._refuse_another_model()
 
     def _parse_ckpt_path(self) -> None:
@@ -153,7 +155,7 @@ class CLI(LightningCLI):
 
     def _set_checkpoint_defaults(self) -> None:
         model = {
-            k: v for k, v in self.content["hyper_parameters"].items() if k not in ("classes", "image_shape", "plugins")
+            k: v for k, v in checkpoints.model_arguments(self.content).items() if k not in ("classes", "image_shape")
         }
         data = {k: v for k, v in self.content.get("datamodule_hyper_parameters", {}).items() if k != "verified"}
         defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
@@ -313,6 +315,10 @@ def run(arguments: list[str]) -> None:
         registry.names()  # jsonargparse knows the names that exist when it parses
     try:
         CLI(arguments)
+    except Interrupted as interruption:
+        raise UserError(str(interruption), interruption.exit_code) from interruption
+    except SIGTERMException as interruption:
+        raise UserError("interrupted by SIGTERM", 143) from interruption
     finally:
         # Left to the interpreter's exit, gloo's threads abort it now and then.
         if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -43,3 +43,20 @@ def layer_table(network: nn.Module, image_shape: tuple[int, ...]) -> list[dict[s
         for handle in handles:
             handle.remove()
     return rows
+
+
+def as_text(rows: list[dict[str, Any]]) -> str:
+    """A layer table as columns of text."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("layer", "type", "output", box=None, pad_edge=False)
+    table.add_column("trainable", justify="right")
+    table.add_column("statistics", justify="right")
+    for row in rows:
+        shape = " × ".join(map(str, row["output"]))
+        table.add_row(row["name"], row["type"], shape, f"{row['trainable']:,}", f"{row['statistics']:,}")
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()

@@ -1,12 +1,16 @@
 """Run folders: `<root>/<name>/version_N`, the place of everything that one run makes."""
 
+from __future__ import annotations
+
 import shlex
 from pathlib import Path
-
-from lightning.pytorch import Trainer
+from typing import TYPE_CHECKING
 
 from plcnn import plugins
 from plcnn.errors import UserError
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
 
 
 def new_run_folder(root: str | Path, name: str) -> Path:

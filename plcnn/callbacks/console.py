@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -13,7 +12,7 @@ from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.history import history_of
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
-from plcnn.layers import counts, layer_table
+from plcnn.layers import as_text, counts, layer_table
 from plcnn.run import next_command, run_folder, short
 
 MOST_LAYERS = 40
@@ -43,12 +42,13 @@ class Opening(Callback):
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
         layers = layer_table(pl_module.net, pl_module.image_shape)
         if self.layers and len(layers) <= MOST_LAYERS and trainer.is_global_zero:
-            say(trainer, _table(layers))
+            say(trainer, as_text(layers))
         trainable, statistics = counts(pl_module.net)
         sets = data.counts()
         say(
             trainer,
             f"training   {pl_module.arch.name}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
+            f"{_started_from(pl_module)}"
             f"on         {data.source_choice.name}: {sets['train']:,} training and {sets['val']:,} validation pictures "
             f"of {len(data.classes)} classes, {' × '.join(map(str, data.image_shape))}\n"
             f"with       {_device(trainer)}, {trainer.precision}, {_batch(trainer, data.batch_size)}\n"
@@ -115,6 +115,11 @@ def _why(trainer: Trainer) -> str:
     return f"after epoch {trainer.current_epoch}"
 
 
+def _started_from(classifier: Classifier) -> str:
+    fresh = f"; afresh: {', '.join(classifier.fresh_tensors)}" if classifier.fresh_tensors else ""
+    return f"from       {classifier.started_from}{fresh}\n" if classifier.started_from else ""
+
+
 def _device(trainer: Trainer) -> str:
     name = trainer.strategy.root_device.type
     if name == "cuda":
@@ -127,19 +132,3 @@ def _device(trainer: Trainer) -> str:
 def _batch(trainer: Trainer, size: int) -> str:
     effective = size * trainer.world_size * trainer.accumulate_grad_batches
     return f"batches of {size} (effective {effective}), {trainer.num_training_batches} an epoch"
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("layer", "type", "output", box=None, pad_edge=False)
-    table.add_column("trainable", justify="right")
-    table.add_column("statistics", justify="right")
-    for row in rows:
-        shape = " × ".join(map(str, row["output"]))
-        table.add_row(row["name"], row["type"], shape, f"{row['trainable']:,}", f"{row['statistics']:,}")
-    console = Console(width=100)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().rstrip()
