@@ -1,0 +1,1 @@
+"""`plcnn archs`: the architectures listed, explained and checked."""

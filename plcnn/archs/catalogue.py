@@ -1,0 +1,152 @@
+"""The list of architectures with what each costs, answered from a table where one was measured before.
+
+Measuring builds every network, which takes seconds and PyTorch. What was measured is kept with a digest of the
+architectures' source files: `measured.json` comes with the package; other input sizes, and changed files, are measured
+once and kept in the user's cache folder. Installed packages and plugin files are measured anew every time.
+
+Write `measured.json` with `python -m plcnn.archs.catalogue`.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.metadata import entry_points, packages_distributions
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from plcnn import plugins
+from plcnn.errors import UserError
+
+PACKAGE = "plcnn.architectures"
+SHIPPED = Path(__file__).with_name("measured.json")
+
+
+class Input(NamedTuple):
+    """What the data gives a network: its input's size and the number of classes."""
+
+    in_channels: int = 3
+    image_size: int = 32
+    num_classes: int = 10
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return self.in_channels, self.image_size, self.image_size
+
+    def __str__(self) -> str:
+        return f"{' × '.join(map(str, self.image_shape))}, {self.num_classes:,} classes"
+
+
+def names() -> list[str]:
+    """Every registered name, sorted."""
+    known = _stored(Input())
+    if known is not None and not _has_others():
+        return [row["name"] for row in known]
+    from plcnn.architectures import architectures
+
+    return architectures.names()
+
+
+def rows(given: Input) -> list[dict[str, Any]]:
+    """Every registered architecture, sorted by name.
+
+    Args:
+        given: what the networks are built for.
+
+    Returns:
+        A dict a name: name, family, parameters, multiply_adds, source, summary. Where it cannot be built the numbers are
+        None and `problem` is the reason in words.
+    """
+    known = _stored(given)
+    if known is not None and not _has_others():
+        return known
+    from plcnn.architectures import architectures
+
+    by_name = {row["name"]: row for row in known or ()}
+    found = [by_name.get(name) or measure(name, given) for name in architectures.names()]
+    if known is None:
+        _store(given, [row for row in found if row["source"] == "plcnn"])
+    return found
+
+
+def measure(name: str, given: Input) -> dict[str, Any]:
+    """One row of the list, by building the network."""
+    from plcnn.architectures import architectures
+    from plcnn.archs.costs import multiply_adds
+    from plcnn.layers import counts
+
+    choice = architectures[name]
+    row: dict[str, Any] = {"name": name, "family": family(choice.builder), "parameters": None, "multiply_adds": None}
+    row |= {"source": source(choice.builder), "summary": (choice.__doc__ or "").strip().split("\n\n")[0].split("\n")[0]}
+    try:
+        network = architectures.build(name, **given._asdict())
+        row["parameters"], _ = counts(network)
+        row["multiply_adds"] = multiply_adds(network, given.image_shape)
+    except UserError as error:
+        row["problem"] = str(error)
+    except Exception as error:  # whatever a stranger's network raises on such a picture
+        row["problem"] = f"fails on pictures of {given}: {type(error).__name__}: {error}"
+    return row
+
+
+def family(builder: Any) -> str:
+    """The family of an architecture: the stem of its file's name."""
+    file = getattr(sys.modules.get(builder.__module__), "__file__", None)
+    return Path(file).stem if file else str(builder.__module__)
+
+
+def source(builder: Any) -> str:
+    """Where an architecture comes from: `plcnn`, the installed package's name, or the plugin file."""
+    module = builder.__module__
+    if module.startswith(f"{plugins.__name__}."):
+        return str(sys.modules[module].__file__)
+    top = module.split(".")[0]
+    return top if top == "plcnn" else next(iter(packages_distributions().get(top, [])), module)
+
+
+def _has_others() -> bool:
+    """Whether plugin files or installed packages may add to the package's own architectures."""
+    return bool(plugins.loaded() or entry_points(group=PACKAGE))
+
+
+def _digest() -> str:
+    folder = Path(__file__).parents[1] / "architectures"
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _cache_file(given: Input) -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "plcnn" / f"archs-{'-'.join(map(str, given))}.json"
+
+
+def _stored(given: Input) -> list[dict[str, Any]] | None:
+    """The package's own rows as they were measured from these very source files, or None."""
+    digest = _digest()
+    for path in (SHIPPED, _cache_file(given)):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(path.read_text())
+            if content["digest"] == digest and content["input"] == list(given):
+                return list(content["rows"])
+    return None
+
+
+def _store(given: Input, measured: Iterable[dict[str, Any]], path: Path | None = None) -> None:
+    path = path or _cache_file(given)
+    aside = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):  # without a cache it is measured again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(
+            json.dumps({"digest": _digest(), "input": list(given), "rows": list(measured)}, indent=1) + "\n"
+        )
+        aside.replace(path)
+
+
+if __name__ == "__main__":
+    SHIPPED.unlink(missing_ok=True)
+    _store(Input(), [row for row in rows(Input()) if row["source"] == "plcnn"], SHIPPED)

@@ -1,0 +1,185 @@
+"""The command `plcnn archs`: a list that answers at once; a page, or the checks, for one architecture."""
+
+import argparse
+import json
+import sys
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn
+
+from plcnn.archs.catalogue import Input, names, rows
+from plcnn.arguments import load_plugins
+from plcnn.errors import UserError
+from plcnn.registry import did_you_mean, near
+
+EPILOG = """examples:
+  plcnn archs                          all architectures
+  plcnn archs 'resnet*'                those whose name or family matches
+  plcnn archs wide_resnet              one: its arguments, an example, its layers
+  plcnn archs wide_resnet --model.arch.depth 16
+  plcnn archs timm --models 'convnext*'
+  plcnn archs my_net --plugins my_nets.py --check
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments: -"):
+            typed, known = message.split()[2].split("=")[0], self._option_string_actions
+            hint = did_you_mean(typed, known) if near(typed, known) else "`plcnn archs --help` lists all."
+            raise UserError(f"there is no option {typed}. {hint}", exit_code=2)
+        raise UserError(f"archs: {message}. `plcnn archs --help` lists the options.", exit_code=2)
+
+
+def run(arguments: list[str]) -> None:
+    """Run the command.
+
+    Args:
+        arguments: the command line, `archs` first.
+
+    Raises:
+        UserError: if an option, a name or an argument is unknown, or a check fails.
+    """
+    flags, rest = _split(arguments[1:])
+    options = _parser().parse_args(rest)
+    load_plugins(rest)
+    given = Input(options.in_channels, options.image_size, options.num_classes)
+    if options.name in names():
+        _one(options, flags, given)
+        return
+    if options.check or options.models or flags:
+        wanted = "--check" if options.check else "--models" if options.models else flags[0]
+        raise UserError(_unknown(options.name) if options.name else f"{wanted} needs a name: plcnn archs NAME.", 2)
+    _list(rows(given), options, given)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The architecture's own arguments, `--model.arch.ARG VALUE`, and all others."""
+    flags: list[str] = []
+    rest: list[str] = []
+    value_follows = False
+    for argument in arguments:
+        is_flag = argument.startswith("--model.arch.")
+        (flags if is_flag or value_follows else rest).append(argument)
+        value_follows = is_flag and "=" not in argument
+    return flags, rest
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="plcnn archs",
+        description="Lists the architectures; explains or checks one.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", nargs="?", default="", help="a name, or a pattern for names and families")
+    parser.add_argument("--check", action="store_true", help="check that the architecture can do what plcnn needs")
+    parser.add_argument("--models", metavar="PATTERN", help="list the models that timm or torchvision has by names")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--plugins", action="append", help="a Python file whose registered names are listed, too")
+    parser.add_argument("--image_size", type=_count, default=32, help="height and width in pixels (default 32)")
+    parser.add_argument("--in_channels", type=_count, default=3, help="channels of a picture (default 3)")
+    parser.add_argument("--num_classes", type=_count, default=10, help="number of classes (default 10)")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
+def _unknown(name: str) -> str:
+    from plcnn.architectures import architectures
+
+    return architectures.unknown(name)
+
+
+def _matches(row: dict[str, Any], pattern: str) -> bool:
+    pattern = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+    return fnmatchcase(row["name"], pattern) or fnmatchcase(row["family"], pattern)
+
+
+def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input) -> None:
+    chosen = [row for row in found if _matches(row, options.name)]
+    if not chosen:
+        raise UserError(_unknown(options.name), exit_code=2)
+    if options.json:
+        print(json.dumps({"input": given._asdict(), "architectures": chosen}, indent=2))
+        return
+    table = [("name", "family", "parameters", "mult-adds", "source")]
+    for row in chosen:
+        numbers = (_short(row["parameters"]), _short(row["multiply_adds"]))
+        table.append((row["name"], row["family"], *numbers, row["source"]))
+    widths = [max(len(line[column]) for line in table) for column in range(5)]
+    for name, family, parameters, adds, source in table:
+        numbers = (f"{parameters:>{widths[2]}}", f"{adds:>{widths[3]}}")
+        print(f"{name:<{widths[0]}}", f"{family:<{widths[1]}}", *numbers, source, sep="  ")
+    for row in chosen:
+        if "problem" in row:
+            print(f"{row['name']}: {row['problem']}", file=sys.stderr)
+    print(f"\n{len(chosen)} architectures at {given}. `plcnn archs NAME` explains one, --check checks it.")
+
+
+def _short(number: int | None) -> str:
+    if number is None:
+        return "-"
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.2f} {unit}"
+    return str(number)
+
+
+def _one(options: argparse.Namespace, flags: list[str], given: Input) -> None:
+    choice = _choose(options.name, flags)
+    if options.models:
+        _models(choice, options)
+    elif options.check:
+        _check(choice, given, options.json)
+    else:
+        from plcnn.archs.page import as_text, describe
+
+        about = describe(choice, given)
+        print(json.dumps(about, indent=2) if options.json else as_text(about))
+
+
+def _choose(name: str, flags: list[str]) -> Any:
+    """The architecture with the arguments that were typed as `--model.arch.ARG VALUE`."""
+    from plcnn.architectures import Architecture, architectures
+
+    if not flags and not any(p.default is p.empty for p in architectures[name].signature.parameters.values()):
+        return architectures.choose(name)
+    from plcnn.parser import Parser
+
+    parser = Parser(prog="plcnn archs")
+    parser.add_argument("--model.arch", type=Architecture)
+    return parser.instantiate(parser.parse_args(["--model.arch", name, *flags])).model.arch
+
+
+def _models(choice: Any, options: argparse.Namespace) -> None:
+    models = getattr(sys.modules[choice.builder.__module__], "models", None)
+    if models is None:
+        raise UserError(f"--models: {choice.name} is one network, not a library of them.", exit_code=2)
+    found = [name for name in models() if fnmatchcase(name, options.models)]
+    if not found:
+        hint = did_you_mean(options.models, models()) if near(options.models, models()) else ""
+        raise UserError(f"--models {options.models}: {choice.name} has none. {hint}".rstrip(), 2)
+    print(json.dumps(found) if options.json else "\n".join(found))
+
+
+def _check(choice: Any, given: Input, as_json: bool) -> None:
+    from plcnn.archs.checks import Subject
+    from plcnn.archs.checks import run as run_checks
+
+    results, failed = [], 0
+    if not as_json:
+        print(f"{choice!r} at {given}")
+    for name, sentence, problem in run_checks(Subject(choice, given)):
+        failed += problem is not None
+        results.append({"check": name, "what": sentence, "passed": problem is None, "problem": problem})
+        if not as_json:
+            print(f"{'ok    ' if problem is None else 'FAILED'}  {name:<15} {sentence if problem is None else problem}")
+    if as_json:
+        print(json.dumps({"name": choice.name, "checks": results}, indent=2))
+    if failed:
+        raise UserError(f"{choice.name} fails {failed} of {len(results)} checks.")
