@@ -57,7 +57,7 @@ def rows(given: Input) -> list[dict[str, Any]]:
         given: what the networks are built for.
 
     Returns:
-        A dict a name: name, family, parameters, multiply_adds, source, summary. Where it cannot be built the numbers are
+        A dict a name: name, family, parameters, multiply_adds, source, summary. Where it cannot be built, numbers are
         None and `problem` is the reason in words.
     """
     known = _stored(given)
