@@ -3,8 +3,9 @@
     python benchmarks/architectures.py
     python benchmarks/architectures.py 'resnet*' --pictures 2000 --json architectures.json
 
-Prints a row a name: the mean loss of the first and of the last quarter of the steps, and pictures a second over all steps
-but the first two. Adam at its default rate, fp32 unless `--precision` says otherwise. Run it with nothing else running.
+Prints a row a name: the mean loss of the first and of the last quarter of the steps, and pictures a second over all
+steps but the first two. Adam at its default rate, fp32 unless `--precision` says otherwise. Run it with nothing else
+running.
 """
 
 import argparse
