@@ -311,8 +311,6 @@ def run(arguments: list[str]) -> None:
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.
     warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
     load_plugins(arguments[1:])
-    for registry in CHOICES.values():
-        registry.names()  # jsonargparse knows the names that exist when it parses
     try:
         CLI(arguments)
     except Interrupted as interruption:

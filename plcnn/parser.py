@@ -42,6 +42,8 @@ class Parser(LightningArgumentParser):
     """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, what to do."""
 
     def __init__(self, *args: Any, allow_abbrev: bool = False, **kwargs: Any) -> None:
+        for registry in CHOICES.values():
+            registry.names()  # jsonargparse knows the names that exist when it parses
         super().__init__(*args, allow_abbrev=allow_abbrev, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:

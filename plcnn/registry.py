@@ -28,10 +28,13 @@ NAMES_MODULE = "plcnn.names"
 
 sys.modules.setdefault(NAMES_MODULE, types.ModuleType(NAMES_MODULE))
 
+MOST_NAMED = 20
+"""Known names that fit into a message."""
+
 
 def near(word: str, known: Iterable[str]) -> list[str]:
     """The known names most like `word`, best first, at most three."""
-    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -230,8 +233,12 @@ class Registry(Generic[C]):
 
     def unknown(self, name: str) -> str:
         """What to say of a name that is not registered."""
+        known = self.names()
+        hint = did_you_mean(name, known)
+        if len(known) > MOST_NAMED and not near(name, known):
+            hint = f"`plcnn archs` lists all {len(known)}; a file of your own is named by --plugins."
         loaded = f" Plugin files loaded: {', '.join(plugins.loaded())}." if plugins.loaded() else ""
-        return f"Unknown {self.kind} {name!r}. {did_you_mean(name, self.names())}{loaded}"
+        return f"Unknown {self.kind} {name!r}. {hint}{loaded}"
 
     def choose(self, value: "C | str | Mapping[str, Any]", **arguments: Any) -> C:
         """Make a choice from a name, from a choice's plain data, or from a choice (returned as it is).

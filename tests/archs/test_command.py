@@ -125,6 +125,14 @@ def test_a_page_takes_arguments_and_other_inputs(plcnn: Command) -> None:
     assert outcome.code == 2 and "'keras_cnn' has no argument 'width'. It takes: widths, " in outcome.err
 
 
+def test_a_new_process_knows_the_names_before_it_reads_arguments() -> None:
+    command = [sys.executable, "-m", "plcnn", "archs", "wide_resnet", "--model.arch.depth"]
+    ran = subprocess.run([*command, "10"], capture_output=True, text=True)
+    assert ran.returncode == 0 and "example      plcnn fit" in ran.stdout, ran.stderr
+    ran = subprocess.run([*command, "11"], capture_output=True, text=True)
+    assert ran.returncode == 2 and "depth: got 11; allowed: 6 n + 4" in ran.stderr
+
+
 def test_checks_of_a_users_own_file(plcnn: Command) -> None:
     Path("mine.py").write_text(NET.format(name="pixel_mean"))
     outcome = plcnn("archs", "pixel_mean", "--plugins", "mine.py", "--check")
