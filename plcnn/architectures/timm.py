@@ -1,0 +1,133 @@
+"""Every model of timm, by its name there, with fresh weights; needs the optional package timm.
+
+The library and its models' papers: https://huggingface.co/docs/timm/models
+
+Departures from the library:
+- Models whose parameters depend on the picture's size are built for that of the data.
+- `drop_rate` and `drop_path_rate` are 0 unless given, also for the models where timm's own default is another.
+- `stem="small"` leaves small pictures their size in the first layers, see `plcnn.small_stem`; a vision transformer
+  gets patches of about an eighth of the picture's side.
+
+Initialisation is the library's. With the original stem, 1000 classes and 3 channels its weight files fit.
+"""
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from plcnn.architectures import register
+from plcnn.errors import UserError, wrong_value
+from plcnn.library_models import check_name, failures_in_words
+from plcnn.small_stem import Stem, small_stem
+
+
+def models() -> list[str]:
+    """The names that `model` may have.
+
+    Raises:
+        UserError: if timm is not installed.
+    """
+    return list(_library().list_models())
+
+
+@register
+def timm(
+    num_classes: int,
+    in_channels: int = 3,
+    image_size: int = 32,
+    model: str = "resnet18",
+    stem: Stem = "original",
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+) -> nn.Module:
+    """A model of timm.
+
+    Args:
+        num_classes: number of classes.
+        in_channels: channels of a picture.
+        image_size: height and width of a picture in pixels.
+        model: the model's name in timm, without the tag of a set of weights.
+        stem: "original" as in the library; "small" gives the first convolution stride 1 and drops the max-pool after
+            it, or gives a vision transformer smaller patches, for pictures of about 32 pixels.
+        drop_rate: share of the features before the last layer that is set to zero in training, in [0, 1).
+        drop_path_rate: share of the pictures for which the deepest residual branch is left out in training, in [0, 1);
+            it rises linearly with depth.
+
+    Raises:
+        UserError: if timm is not installed or has no such model, the model has none of the given rates or no stem to
+            make small, or it does not work on pictures of this size.
+    """
+    library = _library()
+    check_name("timm", model, models())
+    arguments: dict[str, Any] = {"num_classes": num_classes, "in_chans": in_channels}
+    with torch.device("meta"):  # costs no memory and shows what the model's class can be told
+        probe: nn.Module = library.create_model(model, **arguments)
+    accepted = _parameters(type(probe))
+    for key, rate in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
+        if not 0 <= rate < 1:
+            raise wrong_value(key, rate, "a rate from 0 up to, not including, 1", 0.1)
+        if key in accepted:
+            arguments[key] = rate
+        elif rate:
+            raise UserError(f"{key}: got {rate}, but timm's {model} has no {key}; leave it out.", exit_code=2)
+    if "img_size" in accepted:
+        arguments["img_size"] = image_size
+    surgery = False
+    if stem == "small":
+        first = next((layer for layer in probe.modules() if isinstance(layer, nn.Conv2d)), None)
+        if first and first.kernel_size == first.stride and {"img_size", "patch_size"} <= accepted:
+            arguments["patch_size"] = _small_patch(model, int(first.stride[0]), image_size)
+        else:
+            surgery, factor = True, small_stem(probe)
+            if "img_size" in accepted:  # what counts positions must count those that the small stem leaves
+                arguments["img_size"] *= factor
+
+    def create() -> nn.Module:
+        network: nn.Module = library.create_model(model, pretrained=False, **arguments)
+        if surgery:
+            small_stem(network)
+        return network
+
+    way_out = "choose another" if stem == "original" else "leave stem at original"
+    with failures_in_words(f"{image_size}x{image_size} pictures do not fit timm's {model}, stem {stem}", way_out):
+        with torch.device("meta"):
+            logits = create().eval()(torch.zeros(2, in_channels, image_size, image_size))
+        network = create()
+    if logits.shape != (2, num_classes):
+        raise UserError(f"model: timm's {model} gives features instead of one logit a class; choose another.", 2)
+    return network
+
+
+def _library() -> ModuleType:
+    try:
+        import timm as library
+    except ModuleNotFoundError as error:
+        raise UserError("timm is not installed: pip install 'plcnn[timm]'", exit_code=2) from error
+    return library
+
+
+def _parameters(cls: type) -> set[str]:
+    """The arguments that a class's constructor takes, also through `**kwargs` that it hands to its base."""
+    names: set[str] = set()
+    for base in cls.__mro__:
+        parameters = inspect.signature(base.__init__).parameters.values()  # type: ignore[misc]
+        names |= {parameter.name for parameter in parameters}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names
+
+
+def _small_patch(model: str, original: int, image_size: int) -> int:
+    """The patch side nearest an eighth of the picture's that divides it."""
+    sides = [side for side in range(1, image_size + 1) if image_size % side == 0]
+    patch_size = min(sides, key=lambda side: abs(side - image_size / 8))
+    if patch_size >= original:
+        raise UserError(
+            f"stem: timm's {model} has patches of {original}x{original} pixels, small enough for pictures of "
+            f"{image_size}x{image_size}; leave stem at original.",
+            exit_code=2,
+        )
+    return patch_size
