@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from plcnn.architectures import architectures
+from plcnn.checkpoint import model_arguments
 from plcnn.classifier import Classifier
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
@@ -51,9 +52,7 @@ def test_label_smoothing_is_for_training_alone(monkeypatch: pytest.MonkeyPatch) 
 
 def test_hyper_parameters_are_plain_data_that_rebuild_it() -> None:
     model = classifier(optimizer={"class_path": "sgd", "init_args": {"lr": 0.3}}, mean=[0.5] * 3)
-    hparams = dict(model.hparams)
-    hparams.pop("plugins")
-    again = Classifier(**hparams)
+    again = Classifier(**model_arguments({"hyper_parameters": dict(model.hparams)}))
     again.load_state_dict(model.state_dict())
     images = torch.rand(4, 3, 8, 8)
     assert torch.equal(again(images), model(images))

@@ -31,8 +31,7 @@ def {name}(num_classes: int, in_channels: int = 3, depth: int = 1) -> nn.Module:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
     architectures.names()
     monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
     monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
