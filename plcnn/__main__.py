@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     if command is None:
         _fail(f"a command comes first, before {arguments[0]}: {', '.join(COMMANDS)}.", 2)
     if command not in COMMANDS:
-        from plcnn.registry import did_you_mean
+        from plcnn.suggestions import did_you_mean
 
         _fail(f"there is no command {command!r}. {did_you_mean(command, COMMANDS)}", 2)
     arguments.remove(command)

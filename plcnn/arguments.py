@@ -8,7 +8,7 @@ import yaml
 
 from plcnn import plugins
 from plcnn.errors import UserError
-from plcnn.registry import did_you_mean
+from plcnn.suggestions import did_you_mean
 
 SECTIONS = ("trainer", "model", "data")
 """Keys of a config that hold keys and values."""

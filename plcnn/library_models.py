@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from plcnn.errors import UserError
-from plcnn.registry import did_you_mean, near
+from plcnn.suggestions import did_you_mean, near
 
 
 def check_name(library: str, model: str, known: Sequence[str]) -> None:

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plcnn.registry import NAMES_MODULE, Registry, did_you_mean, near
+from plcnn.registry import NAMES_MODULE, Registry
+from plcnn.suggestions import did_you_mean, near
 
 UNKNOWN_OPTION = re.compile(
     r"unrecognized arguments: (?P<arguments>.+)"

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch.nn import Parameter
 
+from plcnn.choice import Choice
 from plcnn.errors import UserError
-from plcnn.registry import Choice, Registry
+from plcnn.registry import Registry
 
 Factor = Callable[[float], float]
 

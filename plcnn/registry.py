@@ -6,21 +6,21 @@ subclass of its registry's `Choice` type, with the builder's signature, so that 
 `--model.arch NAME --model.arch.ARG VALUE` from the builder's own annotations and docstring.
 """
 
-import difflib
 import importlib
 import inspect
 import pkgutil
 import re
 import sys
-import traceback
 import types
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, overload
 
 from plcnn import plugins
+from plcnn.choice import Choice, Models
 from plcnn.errors import UserError
+from plcnn.suggestions import did_you_mean, near
 
-C = TypeVar("C", bound="Choice")
+C = TypeVar("C", bound=Choice)
 B = TypeVar("B", bound=Callable[..., Any])
 
 NAMES_MODULE = "plcnn.names"
@@ -30,88 +30,6 @@ sys.modules.setdefault(NAMES_MODULE, types.ModuleType(NAMES_MODULE))
 
 MOST_NAMED = 20
 """Known names that fit into a message."""
-
-
-def near(word: str, known: Iterable[str]) -> list[str]:
-    """The known names most like `word`, best first, at most three."""
-    return difflib.get_close_matches(word, list(known), n=3, cutoff=0.6)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence that names near matches of `word`, or else all that is known."""
-    known = sorted(known)
-    matches = near(word, known)
-    if matches:
-        return f"Did you mean {' or '.join(matches)}?"
-    return f"Known: {', '.join(known) or 'none'}."
-
-
-class Choice:
-    """A registered name together with its arguments, as plain data.
-
-    Args:
-        arguments: the builder's arguments by name; those left out take the builder's defaults.
-
-    Raises:
-        UserError: if an argument is not the builder's, or a required one is missing.
-    """
-
-    registry: ClassVar["Registry[Any]"]
-    name: ClassVar[str] = ""
-    builder: ClassVar[Callable[..., Any]]
-    signature: ClassVar[inspect.Signature]
-
-    def __init__(self, **arguments: Any) -> None:
-        parameters = self.signature.parameters
-        for key in arguments:
-            if key not in parameters:
-                raise UserError(f"{self.kind} {self.name!r} has no argument {key!r}. {did_you_mean(key, parameters)}")
-        missing = [k for k, p in parameters.items() if p.default is p.empty and k not in arguments]
-        if missing:
-            raise UserError(f"{self.kind} {self.name!r} needs a value for {', '.join(missing)}.")
-        self.arguments = {k: arguments.get(k, p.default) for k, p in parameters.items()}
-
-    @property
-    def kind(self) -> str:
-        """What is being chosen, in a word: architecture, source, optimizer ..."""
-        return self.registry.kind
-
-    def build(self, *given_first: Any, **given: Any) -> Any:
-        """Call the builder with the arguments and with those of `given` that it asks for.
-
-        Raises:
-            UserError: if the builder raises; the message says what it said, and where.
-        """
-        accepted = inspect.signature(self.builder).parameters
-        asked = {k: v for k, v in given.items() if k in accepted}
-        try:
-            return type(self).builder(*given_first, **self.arguments, **asked)
-        except UserError as error:
-            raise UserError(f"{self.kind} {self.name!r}: {error}", exit_code=2) from error
-        except Exception as error:
-            own = [f for f in traceback.extract_tb(error.__traceback__)[1:] if "site-packages" not in f.filename]
-            where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
-            raise UserError(
-                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {error}{where}", exit_code=2
-            ) from error
-
-    def as_dict(self) -> dict[str, Any]:
-        """The choice as plain data, as it stands in YAML and in checkpoints."""
-        return {"class_path": self.name, "init_args": dict(self.arguments)}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Choice) and self.kind == other.kind and self.as_dict() == other.as_dict()
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.registry, self.as_dict())
-
-
-def _restore(registry: "Registry[Any]", plain: dict[str, Any]) -> Choice:
-    choice: Choice = registry.choose(plain)
-    return choice
 
 
 class Registry(Generic[C]):
@@ -141,12 +59,19 @@ class Registry(Generic[C]):
     def __reduce__(self) -> tuple[Any, ...]:
         return _find_registry, (self.choice,)
 
-    def register(self, builder: B | None = None, *, name: str | None = None) -> Any:
+    @overload
+    def register(self, builder: B, *, name: str | None = None, models: Models | None = None) -> B: ...
+
+    @overload
+    def register(self, *, name: str | None = None, models: Models | None = None) -> Callable[[B], B]: ...
+
+    def register(self, builder: Any = None, *, name: str | None = None, models: Models | None = None) -> Any:
         """Register a class or function under a name; used as a decorator, with or without parentheses.
 
         Args:
             builder: the class or function; every parameter has a name of its own (no `*args`, `**kwargs`).
             name: the name; by default the function's name, or the class's in snake case.
+            models: lists what the builder's argument `model` may be, where it stands for a library of models.
 
         Returns:
             The builder itself, unchanged.
@@ -155,7 +80,7 @@ class Registry(Generic[C]):
             UserError: if the name is taken or no identifier, or the signature lacks a needed parameter or hides some.
         """
         if builder is None:
-            return lambda b: self.register(b, name=name)
+            return lambda b: self.register(b, name=name, models=models)
         if not builder.__module__.startswith(f"{self.package}."):
             self._load_packages()
         name = name or _snake_case(builder.__name__)
@@ -184,6 +109,8 @@ class Registry(Generic[C]):
                 )
         self.origins[name] = where
         self._choices[name] = self._make_choice(name, builder, parameters)
+        if models is not None:
+            self._choices[name].models = staticmethod(models)
         return builder
 
     def _make_choice(self, name: str, builder: Callable[..., Any], parameters: Mapping[str, Any]) -> type[C]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from support import TINY, Outcome
 
 import plcnn as product
@@ -60,6 +61,10 @@ def test_a_users_own_file_serves_fit_test_and_python(
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert plcnn("test", "--ckpt_path", run, "--plugins", f"../{path}").code == 0
     assert plcnn("test", "--ckpt_path", run, "--config", run / "config.yaml").code == 0
+    Image.new("RGB", (8, 8), "red").save("red.png")
+    assert (
+        "red.png" in plcnn("predict", "--ckpt_path", run, "--plugins", f"../{path}", "--data.pictures", "red.png").out
+    )
     network = product.load(run).net
     assert sum(p.numel() for p in network.parameters()) == 76_042
     assert network(torch.rand(2, 3, 8, 8)).shape == (2, 10)

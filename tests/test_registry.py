@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from plcnn.choice import Choice
 from plcnn.errors import UserError
-from plcnn.registry import Choice, Registry
+from plcnn.registry import Registry
 
 
 class Tool(Choice):

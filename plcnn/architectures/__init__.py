@@ -2,8 +2,9 @@
 
 from torch import nn
 
+from plcnn.choice import Choice
 from plcnn.errors import UserError
-from plcnn.registry import Choice, Registry
+from plcnn.registry import Registry
 
 
 class Architecture(Choice):

@@ -33,7 +33,7 @@ def models() -> list[str]:
     return list(_library().list_models())
 
 
-@register
+@register(models=models)
 def timm(
     num_classes: int,
     in_channels: int = 3,

@@ -26,7 +26,7 @@ def models() -> list[str]:
     return list(library.list_models(module=library))
 
 
-@register
+@register(models=models)
 def torchvision(
     num_classes: int, in_channels: int = 3, image_size: int = 32, model: str = "resnet18", stem: Stem = "original"
 ) -> nn.Module:

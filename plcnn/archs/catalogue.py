@@ -58,7 +58,7 @@ def rows(given: Input) -> list[dict[str, Any]]:
 
     Returns:
         A dict a name: name, family, parameters, multiply_adds, source, summary. Where it cannot be built, numbers are
-        None and `problem` is the reason in words.
+        None and `problem` is the reason in words. A wrapper of a library also has `models`, how many it can build.
     """
     known = _stored(given)
     if known is not None and not _has_others():
@@ -82,6 +82,7 @@ def measure(name: str, given: Input) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name, "family": family(choice.builder), "parameters": None, "multiply_adds": None}
     row |= {"source": source(choice.builder), "summary": (choice.__doc__ or "").strip().split("\n\n")[0].split("\n")[0]}
     try:
+        row |= {"models": len(choice.models())} if choice.models else {}
         network = architectures.build(name, **given._asdict())
         row["parameters"], _ = counts(network)
         row["multiply_adds"] = multiply_adds(network, given.image_shape)

@@ -4,12 +4,14 @@ import argparse
 import json
 import sys
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, NoReturn
 
 from plcnn.archs.catalogue import Input, names, rows
 from plcnn.arguments import load_plugins
 from plcnn.errors import UserError
-from plcnn.registry import did_you_mean, near
+from plcnn.run import short
+from plcnn.suggestions import did_you_mean, near
 
 EPILOG = """examples:
   plcnn archs                          all architectures
@@ -110,7 +112,7 @@ def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input
     table = [("name", "family", "parameters", "mult-adds", "source")]
     for row in chosen:
         numbers = (_short(row["parameters"]), _short(row["multiply_adds"]))
-        table.append((row["name"], row["family"], *numbers, row["source"]))
+        table.append((row["name"], row["family"], *numbers, _source(row["source"])))
     widths = [max(len(line[column]) for line in table) for column in range(5)]
     for name, family, parameters, adds, source in table:
         numbers = (f"{parameters:>{widths[2]}}", f"{adds:>{widths[3]}}")
@@ -119,6 +121,14 @@ def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input
         if "problem" in row:
             print(f"{row['name']}: {row['problem']}", file=sys.stderr)
     print(f"\n{len(chosen)} architectures at {given}. `plcnn archs NAME` explains one, --check checks it.")
+    for row in chosen:
+        if row.get("models"):
+            listing = f"`plcnn archs {row['name']} --models '*'` lists them"
+            print(f"{row['name']} stands for {row['models']:,} models, shown with its default one: {listing}.")
+
+
+def _source(source: str) -> str:
+    return short(Path(source)) if source.endswith(".py") else source
 
 
 def _short(number: int | None) -> str:
@@ -157,12 +167,11 @@ def _choose(name: str, flags: list[str]) -> Any:
 
 
 def _models(choice: Any, options: argparse.Namespace) -> None:
-    models = getattr(sys.modules[choice.builder.__module__], "models", None)
-    if models is None:
+    if choice.models is None:
         raise UserError(f"--models: {choice.name} is one network, not a library of them.", exit_code=2)
-    found = [name for name in models() if fnmatchcase(name, options.models)]
+    found = [name for name in choice.models() if fnmatchcase(name, options.models)]
     if not found:
-        hint = did_you_mean(options.models, models()) if near(options.models, models()) else ""
+        hint = did_you_mean(options.models, choice.models()) if near(options.models, choice.models()) else ""
         raise UserError(f"--models {options.models}: {choice.name} has none. {hint}".rstrip(), 2)
     print(json.dumps(found) if options.json else "\n".join(found))
 

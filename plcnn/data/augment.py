@@ -9,8 +9,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from plcnn.choice import Choice
 from plcnn.errors import UserError
-from plcnn.registry import Choice, Registry
+from plcnn.registry import Registry
 
 
 class Augment(Protocol):

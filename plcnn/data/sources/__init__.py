@@ -4,7 +4,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from plcnn.registry import Choice, Registry
+from plcnn.choice import Choice
+from plcnn.registry import Registry
 
 
 class PictureSource(Protocol):
