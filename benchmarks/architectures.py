@@ -4,7 +4,7 @@
     python benchmarks/architectures.py 'resnet*' --pictures 2000 --json architectures.json
 
 Prints a row a name: the mean loss of the first and of the last quarter of the steps, and pictures a second over all
-steps but the first two. Adam at its default rate, fp32 unless `--precision` says otherwise. Run it with nothing else
+steps but the first two. Adam, fp32 unless `--precision` says otherwise. Run it with nothing else
 running.
 """
 
@@ -41,7 +41,7 @@ class Recorder(pl.Callback):
         self.times.append(time.perf_counter())
 
 
-def train(name: str, pictures: int, batch_size: int, precision: str, accelerator: str) -> dict[str, Any]:
+def train(name: str, pictures: int, batch_size: int, lr: float, precision: str, accelerator: str) -> dict[str, Any]:
     pl.seed_everything(0, verbose=False)
     source = {"class_path": "shapes", "init_args": {"train_size": pictures, "test_size": 100}}
     data = ImageData(source=source, batch_size=batch_size, val_fraction=0.0)
@@ -60,7 +60,8 @@ def train(name: str, pictures: int, batch_size: int, precision: str, accelerator
         enable_model_summary=False,
         callbacks=[recorder],
     )
-    trainer.fit(Classifier(data.classes, data.image_shape, name), datamodule=data)
+    adam = {"class_path": "adam", "init_args": {"lr": lr}}
+    trainer.fit(Classifier(data.classes, data.image_shape, name, optimizer=adam), datamodule=data)
     quarter = max(1, len(recorder.losses) // 4)
     seconds = recorder.times[-1] - recorder.times[WARM_UP - 1]
     return {
@@ -76,16 +77,17 @@ def main() -> None:
     parser.add_argument("pattern", nargs="?", default="*", help="of the names to train")
     parser.add_argument("--pictures", type=int, default=640)
     parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--precision", default="32-true")
     parser.add_argument("--accelerator", default="auto")
     parser.add_argument("--json", type=Path, help="file to write the rows to")
     options = parser.parse_args()
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore")
-    settings = (options.pictures, options.batch_size, options.precision, options.accelerator)
+    settings = (options.pictures, options.batch_size, options.lr, options.precision, options.accelerator)
     print(
         f"Python {platform.python_version()}, torch {torch.__version__}, {torch.get_num_threads()} threads; "
-        f"{options.pictures} pictures in batches of {options.batch_size}, {options.precision}"
+        f"{options.pictures} pictures in batches of {options.batch_size}, Adam at {options.lr:g}, {options.precision}"
     )
     print(f"{'name':<20} {'first loss':>10} {'last loss':>10} {'pictures/s':>11}")
     rows = []

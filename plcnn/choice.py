@@ -68,6 +68,11 @@ class Choice:
         """The choice as plain data, as it stands in YAML and in checkpoints."""
         return {"class_path": self.name, "init_args": dict(self.arguments)}
 
+    def short(self) -> str:
+        """The name, with the arguments that are not at their defaults."""
+        changed = {k: v for k, v in self.arguments.items() if v != self.signature.parameters[k].default}
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in changed.items())})" if changed else self.name
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Choice) and self.kind == other.kind and self.as_dict() == other.as_dict()
 

@@ -54,7 +54,7 @@ def test_a_users_own_file_serves_fit_test_and_python(
     chosen = ["--plugins", path, "--model.arch", "own_stack", "--model.arch.depth", "3", "--trainer.max_epochs", "1"]
     outcome = plcnn("fit", *TINY, *chosen)
     assert outcome.code == 0, outcome.err
-    assert "own_stack: 76,042 trainable parameters" in outcome.out
+    assert "own_stack(depth=3): 76,042 trainable parameters" in outcome.out
     assert "next       plcnn test --ckpt_path tb_logs/run/version_0 --plugins my_nets.py\n" in outcome.out
     run = (tmp_path / "tb_logs/run/version_0").absolute()
     (tmp_path / "elsewhere").mkdir()

@@ -47,7 +47,7 @@ class Opening(Callback):
         sets = data.counts()
         say(
             trainer,
-            f"training   {pl_module.arch.name}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
+            f"training   {pl_module.arch.short()}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
             f"{_started_from(pl_module)}"
             f"on         {data.source_choice.name}: {sets['train']:,} training and {sets['val']:,} validation pictures "
             f"of {len(data.classes)} classes, {' × '.join(map(str, data.image_shape))}\n"
