@@ -98,6 +98,8 @@ def _module_name(path: str) -> str:
 
 
 def _import_file(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"--plugins: {path} is a folder; name the Python file in it.", exit_code=2)
     if not path.is_file():
         raise UserError(f"--plugins: there is no file {path}.", exit_code=2)
     if path.suffix != ".py":

@@ -64,7 +64,10 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a file under the names that a bare network gives them."""
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else checkpoint.read_safely(path)
+    try:
+        content = _read_safetensors(path) if path.suffix == ".safetensors" else checkpoint.read_safely(path)
+    except UserError as error:
+        raise UserError(f"--model.weights: {error}", exit_code=2) from error
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -84,9 +87,9 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     try:
         return load_file(path)
     except OSError as error:
-        raise UserError(f"--model.weights {path}: {error.strerror or 'there is no such file'}.", exit_code=2) from error
+        raise UserError(f"{path}: {error.strerror or 'there is no such file'}.") from error
     except SafetensorError as error:
-        raise UserError(f"--model.weights {path}: no safetensors file, or a broken one.", exit_code=2) from error
+        raise UserError(f"{path}: no safetensors file, or a broken one.") from error
 
 
 def _shape(tensor: Tensor) -> str:

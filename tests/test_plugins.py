@@ -158,6 +158,12 @@ def test_a_broken_file_is_one_message(plcnn: Command, text: str, words: str) -> 
     assert len(outcome.err.splitlines()) <= 2
 
 
+def test_a_folder_is_no_plugin_file(plcnn: Command) -> None:
+    Path("nets").mkdir()
+    outcome = plcnn("fit", "--plugins", "nets")
+    assert outcome.code == 2 and f"{Path('nets').absolute()} is a folder; name the Python file in it." in outcome.err
+
+
 def test_a_builder_that_returns_no_module_is_one_message(plcnn: Command) -> None:
     Path("none.py").write_text("from plcnn import register\n\n@register\ndef number(num_classes: int):\n    return 3\n")
     outcome = plcnn("fit", *TINY, "--plugins", "none.py", "--model.arch", "number")

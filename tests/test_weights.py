@@ -72,7 +72,7 @@ class Hostile:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("w.pth", None, "cannot be read as a checkpoint: No such file or directory"),
+        ("w.pth", None, "--model.weights: w.pth cannot be read as a checkpoint: No such file or directory"),
         ("w.safetensors", None, "there is no such file"),
         ("w.safetensors", b"none", "no safetensors file, or a broken one"),
         ("w.pth", pickle.dumps(Hostile()), "was refused"),

@@ -125,7 +125,8 @@ def _device(trainer: Trainer) -> str:
     if name == "cuda":
         name = torch.cuda.get_device_name(trainer.strategy.root_device)
     if name == "cpu":
-        return f"{trainer.world_size} × cpu, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"{trainer.world_size} × cpu, {threads} thread{'s' if threads > 1 else ''}"
     return f"{trainer.world_size} × {name}"
 
 
