@@ -65,6 +65,8 @@ def rows(given: Input) -> list[dict[str, Any]]:
         return known
     from plcnn.architectures import architectures
 
+    if known is None and sys.stderr.isatty():
+        print(f"measuring every architecture at {given}, once ...", file=sys.stderr)
     by_name = {row["name"]: row for row in known or ()}
     found = [by_name.get(name) or measure(name, given) for name in architectures.names()]
     if known is None:
