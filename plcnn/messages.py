@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from plcnn.registry import NAMES_MODULE, Registry
-from plcnn.suggestions import did_you_mean, near
+from plcnn.suggestions import did_you_mean
 
 UNKNOWN_OPTION = re.compile(
     r"unrecognized arguments: (?P<arguments>.+)"
@@ -78,7 +78,7 @@ def _unknown_option(found: "re.Match[str]", flags: Iterable[str]) -> str:
     if found["arguments"] and not typed.startswith("-"):
         return f"{typed!r} is not understood: options begin with --, and `plcnn COMMAND --help` lists them."
     typed, options = f"--{typed.lstrip('-')}", [f"--{flag}" for flag in flags]
-    hint = did_you_mean(typed, options) if near(typed, options) else "`plcnn COMMAND --help` lists all."
+    hint = did_you_mean(typed, options, "`plcnn COMMAND --help` lists all.")
     return f"there is no option {typed}. {hint}"
 
 

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, overload
 from plcnn import plugins
 from plcnn.choice import Choice, Models
 from plcnn.errors import UserError
-from plcnn.suggestions import did_you_mean, near
+from plcnn.suggestions import did_you_mean
 
 C = TypeVar("C", bound=Choice)
 B = TypeVar("B", bound=Callable[..., Any])
@@ -161,9 +161,8 @@ class Registry(Generic[C]):
     def unknown(self, name: str) -> str:
         """What to say of a name that is not registered."""
         known = self.names()
-        hint = did_you_mean(name, known)
-        if len(known) > MOST_NAMED and not near(name, known):
-            hint = f"`plcnn archs` lists all {len(known)}; a file of your own is named by --plugins."
+        listing = f"`plcnn archs` lists all {len(known)}; a file of your own is named by --plugins."
+        hint = did_you_mean(name, known, listing if len(known) > MOST_NAMED else None)
         loaded = f" Plugin files loaded: {', '.join(plugins.loaded())}." if plugins.loaded() else ""
         return f"Unknown {self.kind} {name!r}. {hint}{loaded}"
 

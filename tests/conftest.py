@@ -40,6 +40,16 @@ def plcnn(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
+def registers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the architectures that a test registers."""
+    from plcnn.architectures import architectures
+
+    architectures.names()
+    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
+    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
+
+
+@pytest.fixture
 def spawn() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     """Start the command line in a process of its own."""
     processes: list[subprocess.Popen[str]] = []

@@ -8,7 +8,8 @@ import torch
 from support import TINY, Outcome
 
 import plcnn as product
-from plcnn.architectures import architectures
+
+pytestmark = pytest.mark.usefixtures("registers")
 
 NET = """
 import torch
@@ -30,13 +31,6 @@ class Curious(nn.Module):
     def forward(self, x):
         return self.logits(x.mean((2, 3)))
 """
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
-    architectures.names()
-    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
-    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
 
 
 def test_pictures_come_once_scaled_and_from_the_training_set(plcnn: Callable[..., Outcome]) -> None:

@@ -16,6 +16,8 @@ from plcnn.architectures import architectures
 from plcnn.arguments import load_plugins
 from plcnn.classifier import Classifier
 
+pytestmark = pytest.mark.usefixtures("registers")
+
 Command = Callable[..., Outcome]
 
 NET = """
@@ -38,13 +40,6 @@ def plugin(name: str, path: str = "my_nets.py", arguments: str = "") -> str:
     Path(path).parent.mkdir(exist_ok=True)
     Path(path).write_text(NET.format(name=name, arguments=arguments))
     return path
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
-    architectures.names()
-    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
-    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
 
 
 def test_a_users_own_file_serves_fit_test_and_python(

@@ -11,7 +11,7 @@ from plcnn.archs.catalogue import Input, names, rows
 from plcnn.arguments import load_plugins
 from plcnn.errors import UserError
 from plcnn.run import short
-from plcnn.suggestions import did_you_mean, near
+from plcnn.suggestions import did_you_mean
 
 EPILOG = """examples:
   plcnn archs                          all architectures
@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments: -"):
             typed, known = message.split()[2].split("=")[0], self._option_string_actions
-            hint = did_you_mean(typed, known) if near(typed, known) else "`plcnn archs --help` lists all."
+            hint = did_you_mean(typed, known, "`plcnn archs --help` lists all.")
             raise UserError(f"there is no option {typed}. {hint}", exit_code=2)
         raise UserError(f"archs: {message}. `plcnn archs --help` lists the options.", exit_code=2)
 
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> None:
     options = _parser().parse_args(rest)
     load_plugins(rest)
     given = Input(options.in_channels, options.image_size, options.num_classes)
-    if options.name in names():
+    if options.name and options.name in names():
         _one(options, flags, given)
         return
     if options.check or options.models or flags:
@@ -171,7 +171,7 @@ def _models(choice: Any, options: argparse.Namespace) -> None:
         raise UserError(f"--models: {choice.name} is one network, not a library of them.", exit_code=2)
     found = [name for name in choice.models() if fnmatchcase(name, options.models)]
     if not found:
-        hint = did_you_mean(options.models, choice.models()) if near(options.models, choice.models()) else ""
+        hint = did_you_mean(options.models, choice.models(), "")
         raise UserError(f"--models {options.models}: {choice.name} has none. {hint}".rstrip(), 2)
     print(json.dumps(found) if options.json else "\n".join(found))
 

@@ -1,7 +1,5 @@
 """Each check passes a sound network, and says what is wrong with one that has the fault that it looks for."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,6 +8,8 @@ from plcnn.architectures import architectures
 from plcnn.archs.catalogue import Input
 from plcnn.archs.checks import CHECKS, Failed, Subject, run
 from plcnn.errors import UserError
+
+pytestmark = pytest.mark.usefixtures("registers")
 
 GIVEN = Input(3, 8, 5)
 
@@ -115,14 +115,6 @@ class Untraceable(Sound):
 class SpoiltByPictures(Sound):
     def init_from_images(self, images: Tensor) -> None:
         self.head.weight.fill_(float("nan"))
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    architectures.names()
-    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
-    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
-    yield
 
 
 def subject(builder: type[nn.Module]) -> Subject:

@@ -10,8 +10,9 @@ import pytest
 from support import Outcome
 
 import plcnn as product
-from plcnn.architectures import architectures
 from plcnn.archs import catalogue
+
+pytestmark = pytest.mark.usefixtures("registers")
 
 Command = Callable[..., Outcome]
 
@@ -28,13 +29,6 @@ def {name}(num_classes: int, in_channels: int = 3, depth: int = 1) -> nn.Module:
     '''
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *[nn.Linear(in_channels, num_classes)] * depth)
 """
-
-
-@pytest.fixture(autouse=True)
-def _forget_what_tests_register(monkeypatch: pytest.MonkeyPatch) -> None:
-    architectures.names()
-    monkeypatch.setattr(architectures, "_choices", dict(architectures._choices))
-    monkeypatch.setattr(architectures, "origins", dict(architectures.origins))
 
 
 @pytest.fixture
