@@ -14,7 +14,6 @@ The initialisation is the source code's: positions normal with deviation 0.2 and
 truncated, He normal convolutions, a class token of zeros.
 """
 
-import math
 from itertools import pairwise
 
 import torch
@@ -24,6 +23,7 @@ from torchvision.ops import MLP, StochasticDepth
 
 from plcnn.architectures import register
 from plcnn.errors import wrong_value
+from plcnn.ranges import check_patch_size, check_rate
 
 
 class Block(nn.Module):
@@ -88,8 +88,7 @@ class CompactTransformer(nn.Module):
         super().__init__()
         if heads < 1 or width % heads:
             raise wrong_value("heads", heads, f"a divisor of width, which is {width}", 1)
-        if not 0 <= drop_path < 1:
-            raise wrong_value("drop_path", drop_path, "a rate from 0 up to, not including, 1", 0.1)
+        check_rate("drop_path", drop_path, 0.1)
         self.tokenizer = tokenizer
         self.class_token = nn.Parameter(torch.zeros(1, 1, width)) if class_token else None
         self.positions = nn.Parameter(torch.zeros(1, tokens + class_token, width))
@@ -152,9 +151,7 @@ def vit_lite(
     Raises:
         UserError: a patch_size that does not divide the picture, heads that do not divide width, a wrong drop_path.
     """
-    if patch_size < 1 or image_size % patch_size:
-        allowed = f"a divisor of the picture's {image_size} pixels"
-        raise wrong_value("patch_size", patch_size, allowed, math.gcd(image_size, patch_size))
+    check_patch_size(patch_size, image_size)
     tokenizer = nn.Conv2d(in_channels, width, kernel_size=patch_size, stride=patch_size)
     tokens = (image_size // patch_size) ** 2
     return CompactTransformer(num_classes, tokenizer, tokens, True, depth, width, heads, mlp_ratio, dropout, drop_path)

@@ -4,13 +4,13 @@ Trockman, Kolter, Patches Are All You Need?, 2022, https://arxiv.org/abs/2201.09
 ConvMixer. No departures; the initialisation is PyTorch's default, as in the source code.
 """
 
-import math
 from collections import OrderedDict
 
 from torch import Tensor, nn
 
 from plcnn.architectures import register
 from plcnn.errors import wrong_value
+from plcnn.ranges import check_patch_size
 
 
 class Residual(nn.Module):
@@ -56,9 +56,7 @@ def conv_mixer(
     """
     if kernel_size < 1 or kernel_size % 2 == 0:
         raise wrong_value("kernel_size", kernel_size, "an odd number, so that pictures keep their size", 9)
-    if patch_size < 1 or image_size % patch_size:
-        allowed = f"a divisor of the picture's {image_size} pixels"
-        raise wrong_value("patch_size", patch_size, allowed, math.gcd(image_size, patch_size))
+    check_patch_size(patch_size, image_size)
     blocks = (
         nn.Sequential(
             Residual(*_activated(nn.Conv2d(width, width, kernel_size, padding=kernel_size // 2, groups=width))),

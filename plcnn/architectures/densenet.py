@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from plcnn.architectures import register
 from plcnn.architectures.cifar_resnet import classifier
 from plcnn.errors import wrong_value
+from plcnn.ranges import check_rate
 
 
 class DenseLayer(nn.Module):
@@ -72,8 +73,7 @@ def densenet_bc(
         raise wrong_value("growth", growth, "1 or more", 12)
     if not 0 < compression <= 1:
         raise wrong_value("compression", compression, "a number above 0, at most 1", 0.5)
-    if not 0 <= dropout < 1:
-        raise wrong_value("dropout", dropout, "a rate from 0 up to, not including, 1", 0.2)
+    check_rate("dropout", dropout, 0.2)
     channels = 2 * growth
     stem = nn.Conv2d(in_channels, channels, kernel_size=3, padding=1, bias=False)
     stages: list[nn.Module] = []

@@ -15,7 +15,7 @@ from torchvision.models import EfficientNet
 from torchvision.models.efficientnet import MBConvConfig
 
 from plcnn.architectures import register
-from plcnn.errors import wrong_value
+from plcnn.ranges import check_rate
 
 
 @register
@@ -34,8 +34,7 @@ def efficientnet_b0(
     Raises:
         UserError: a drop_path outside its range.
     """
-    if not 0 <= drop_path < 1:
-        raise wrong_value("drop_path", drop_path, "a rate from 0 up to, not including, 1", 0.2)
+    check_rate("drop_path", drop_path, 0.2)
     # Expansion, kernel, first stride, channels in and out, blocks: the paper's table 1 but for the second stride.
     stages = [
         MBConvConfig(1, 3, 1, 32, 16, 1),

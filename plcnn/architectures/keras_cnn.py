@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from plcnn.architectures import register
 from plcnn.errors import wrong_value
+from plcnn.ranges import check_rate
 
 
 class KerasBatchNorm(nn.BatchNorm2d):
@@ -93,8 +94,7 @@ class KerasCNN(nn.Module):
             raise wrong_value("dropouts", list(dropouts), allowed, [0.2] * len(widths))
         if not all(0 <= rate < 1 for rate in dropouts):
             raise wrong_value("dropouts", list(dropouts), "rates from 0 up to, not including, 1", [0.2] * len(widths))
-        if not 0 <= head_dropout < 1:
-            raise wrong_value("head_dropout", head_dropout, "a rate from 0 up to, not including, 1", 0.5)
+        check_rate("head_dropout", head_dropout, 0.5)
         if not norm_eps > 0:
             raise wrong_value("norm_eps", norm_eps, "a number above 0", 1e-3)
         if not 0 < norm_momentum <= 1:

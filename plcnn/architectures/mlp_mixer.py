@@ -10,13 +10,11 @@ Departures from the paper:
 - GELU is exact; the source code's is an approximation by tanh.
 """
 
-import math
-
 from torch import Tensor, nn
 from torchvision.ops import MLP, StochasticDepth
 
 from plcnn.architectures import register
-from plcnn.errors import wrong_value
+from plcnn.ranges import check_patch_size, check_rate
 
 
 class MixerBlock(nn.Module):
@@ -78,11 +76,8 @@ class MLPMixer(nn.Module):
         drop_path: float = 0.1,
     ) -> None:
         super().__init__()
-        if patch_size < 1 or image_size % patch_size:
-            allowed = f"a divisor of the picture's {image_size} pixels"
-            raise wrong_value("patch_size", patch_size, allowed, math.gcd(image_size, patch_size))
-        if not 0 <= drop_path < 1:
-            raise wrong_value("drop_path", drop_path, "a rate from 0 up to, not including, 1", 0.1)
+        check_patch_size(patch_size, image_size)
+        check_rate("drop_path", drop_path, 0.1)
         tokens = (image_size // patch_size) ** 2
         self.stem = nn.Conv2d(in_channels, width, kernel_size=patch_size, stride=patch_size)
         self.blocks = nn.Sequential(

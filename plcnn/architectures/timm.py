@@ -19,8 +19,9 @@ import torch
 from torch import nn
 
 from plcnn.architectures import register
-from plcnn.errors import UserError, wrong_value
+from plcnn.errors import UserError
 from plcnn.library_models import check_name, failures_in_words
+from plcnn.ranges import check_rate
 from plcnn.small_stem import Stem, small_stem
 
 
@@ -67,8 +68,7 @@ def timm(
         probe: nn.Module = library.create_model(model, **arguments)
     accepted = _parameters(type(probe))
     for key, rate in (("drop_rate", drop_rate), ("drop_path_rate", drop_path_rate)):
-        if not 0 <= rate < 1:
-            raise wrong_value(key, rate, "a rate from 0 up to, not including, 1", 0.1)
+        check_rate(key, rate, 0.1)
         if key in accepted:
             arguments[key] = rate
         elif rate:

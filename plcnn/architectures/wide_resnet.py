@@ -11,6 +11,7 @@ from torch import nn
 from plcnn.architectures import register
 from plcnn.architectures.preact_resnet import preact_network
 from plcnn.errors import wrong_value
+from plcnn.ranges import check_rate
 
 
 @register
@@ -33,8 +34,7 @@ def wide_resnet(
         raise wrong_value("depth", depth, "6 n + 4 with n of 1 or more: 10, 16, 22, 28, 34, 40 ...", 28)
     if width < 1:
         raise wrong_value("width", width, "1 or more", 10)
-    if not 0 <= dropout < 1:
-        raise wrong_value("dropout", dropout, "a rate from 0 up to, not including, 1", 0.3)
+    check_rate("dropout", dropout, 0.3)
     widths = (16 * width, 32 * width, 64 * width)
     return preact_network(16, widths, (depth - 4) // 6, num_classes, in_channels, dropout)
 
