@@ -1,32 +1,21 @@
-"""Optimizers and learning-rate schedules by name.
+"""Optimizers by name: builders that take the parameters first."""
 
-An optimizer's builder takes the parameters first; a schedule's builder returns the factor on the learning rate as a
-function of the share of the training that is done, from 0 at the first step to 1 at the last.
-"""
-
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch.nn import Parameter
 
 from plcnn.choice import Choice
 from plcnn.errors import UserError
+from plcnn.muon import Muon
 from plcnn.registry import Registry
-
-Factor = Callable[[float], float]
 
 
 class Optimizer(Choice):
     """An optimizer by its registered name, with its arguments."""
 
 
-class Schedule(Choice):
-    """A learning-rate schedule by its registered name, with its arguments."""
-
-
 optimizers = Registry(Optimizer, given=("params",), needs=("params",))
-schedules = Registry(Schedule)
 
 
 @optimizers.register
@@ -36,6 +25,7 @@ def adam(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.0,
+    fused: bool = True,
 ) -> torch.optim.Optimizer:
     """Adam (Kingma and Ba, 2014, arXiv:1412.6980).
 
@@ -45,8 +35,9 @@ def adam(
         betas: decay of the running averages of the gradient and of its square.
         eps: added to the denominator.
         weight_decay: L2 penalty, added to the gradient.
+        fused: one kernel for all parameters; false where the device has none.
     """
-    return torch.optim.Adam(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+    return torch.optim.Adam(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
 
 
 @optimizers.register
@@ -56,6 +47,7 @@ def adamw(
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.01,
+    fused: bool = True,
 ) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2017, arXiv:1711.05101).
 
@@ -65,8 +57,9 @@ def adamw(
         betas: decay of the running averages of the gradient and of its square.
         eps: added to the denominator.
         weight_decay: share of each weight taken off a step, times the learning rate.
+        fused: one kernel for all parameters; false where the device has none.
     """
-    return torch.optim.AdamW(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+    return torch.optim.AdamW(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=fused)
 
 
 @optimizers.register
@@ -76,6 +69,7 @@ def sgd(
     momentum: float = 0.9,
     nesterov: bool = True,
     weight_decay: float = 0.0,
+    fused: bool = True,
 ) -> torch.optim.Optimizer:
     """Stochastic gradient descent with momentum.
 
@@ -85,10 +79,11 @@ def sgd(
         momentum: decay of the running sum of gradients.
         nesterov: look ahead along the momentum; needs momentum above 0.
         weight_decay: L2 penalty, added to the gradient.
+        fused: one kernel for all parameters; false where the device has none.
     """
     if nesterov and momentum <= 0:
         raise UserError(f"momentum={momentum}: nesterov needs a momentum above 0; add --model.optimizer.nesterov false")
-    return torch.optim.SGD(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+    return torch.optim.SGD(params, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay, fused=fused)
 
 
 @optimizers.register
@@ -113,72 +108,83 @@ def rmsprop(
     return torch.optim.RMSprop(params, lr=lr, alpha=alpha, eps=eps, momentum=momentum, weight_decay=weight_decay)
 
 
-@schedules.register
-def constant(warmup: float = 0.0) -> Factor:
-    """The same learning rate throughout.
+@optimizers.register
+def sgdw(
+    params: Iterable[Parameter],
+    lr: float = 0.1,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-5,
+    bias_lr_factor: float = 1.0,
+    fused: bool = True,
+) -> torch.optim.Optimizer:
+    """Nesterov SGD whose weight decay does not depend on the learning rate, as in the CIFAR-10 speed records.
+
+    Loshchilov and Hutter, 2017, arXiv:1711.05101; Jordan, 2024, arXiv:2404.00498.
 
     Args:
-        warmup: share of the training, 0 to 1, over which the rate rises linearly from 0.
+        params: the parameters to train.
+        lr: learning rate.
+        momentum: decay of the running sum of gradients, above 0.
+        weight_decay: share of each weight taken off a step, times the schedule's factor.
+        bias_lr_factor: how much greater the learning rate of biases and norms is.
+        fused: one kernel for all parameters; false where the device has none.
     """
-    return _after_warmup(warmup, lambda done: 1.0)
+    by_kind = _by_dimensions(params)
+    groups = [(by_kind[False], lr), (by_kind[True], lr * bias_lr_factor)]
+    return _decoupled_sgd(groups, momentum, weight_decay, fused)
 
 
-@schedules.register
-def cosine(warmup: float = 0.0, final: float = 0.0) -> Factor:
-    """Half a cosine from the learning rate down to a share of it (Loshchilov and Hutter, 2016, arXiv:1608.03983).
+def _by_dimensions(params: Iterable[Parameter]) -> dict[bool, list[Parameter]]:
+    """The trainable parameters: vectors (biases and norms) at True, all others at False."""
+    by_kind: dict[bool, list[Parameter]] = {False: [], True: []}
+    for parameter in params:
+        if parameter.requires_grad:
+            by_kind[parameter.ndim < 2].append(parameter)
+    return by_kind
+
+
+def _decoupled_sgd(
+    groups: list[tuple[list[Parameter], float]], momentum: float, weight_decay: float, fused: bool
+) -> torch.optim.SGD:
+    """Nesterov SGD of parameters with their learning rates; decay / lr as L2 penalty takes off `decay` a step."""
+    if momentum <= 0:
+        raise UserError(f"momentum={momentum}: above 0, as nesterov needs it; e.g. momentum=0.9")
+    if min(lr for _, lr in groups) <= 0:
+        raise UserError(f"lr={min(lr for _, lr in groups)}: every learning rate must be above 0")
+    with_decay = [{"params": params, "lr": lr, "weight_decay": weight_decay / lr} for params, lr in groups if params]
+    return torch.optim.SGD(with_decay, momentum=momentum, nesterov=True, fused=fused)
+
+
+@optimizers.register
+def muon(
+    params: Iterable[Parameter],
+    lr: float = 0.24,
+    momentum: float = 0.6,
+    normalize: bool = True,
+    bias_lr: float = 0.053,
+    head_lr: float = 0.67,
+    sgd_momentum: float = 0.85,
+    weight_decay: float = 0.004,
+) -> torch.optim.Optimizer:
+    """Muon for convolutions and hidden matrices; Nesterov SGD for biases, norms and the last layer.
+
+    Jordan and others, "Muon: An optimizer for hidden layers", 2024, https://kellerjordan.github.io/posts/muon/; the
+    defaults are those of airbench94_muon.py at batch 2000, https://github.com/KellerJordan/cifar10-airbench.
 
     Args:
-        warmup: share of the training, 0 to 1, over which the rate rises linearly from 0.
-        final: the last step's rate as a share of the learning rate.
+        params: the parameters to train.
+        lr: learning rate of Muon's updates, which are near-orthogonal matrices.
+        momentum: decay of Muon's running sum of gradients, 0 to below 1.
+        normalize: bring each filter bank to a norm of the square root of its filters before its step; for layers that
+            a normalisation follows.
+        bias_lr: learning rate of biases and norms.
+        head_lr: learning rate of the last matrix.
+        sgd_momentum: momentum of biases, norms and the last matrix, above 0.
+        weight_decay: share of each of these taken off a step, times the schedule's factor.
     """
-    return _after_warmup(warmup, lambda done: final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-@schedules.register
-def linear(warmup: float = 0.0, final: float = 0.0) -> Factor:
-    """A straight line from the learning rate down to a share of it; with warm-up, a triangle.
-
-    Args:
-        warmup: share of the training, 0 to 1, over which the rate rises linearly from 0.
-        final: the last step's rate as a share of the learning rate.
-    """
-    return _after_warmup(warmup, lambda done: 1 + (final - 1) * done)
-
-
-@schedules.register
-def steps(milestones: list[float] = [0.5, 0.75], gamma: float = 0.1, warmup: float = 0.0) -> Factor:  # noqa: B006
-    """The learning rate times `gamma` once more at each milestone.
-
-    Args:
-        milestones: shares of the training done, each between 0 and 1.
-        gamma: factor at each milestone.
-        warmup: share of the training, 0 to 1, over which the rate rises linearly from 0.
-    """
-    if not all(0 < m < 1 for m in milestones):
-        raise UserError(f"steps: milestones must lie between 0 and 1 (shares of the training), got {milestones}.")
-    warm = _after_warmup(warmup, lambda done: 1.0)
-    return lambda done: warm(done) * gamma ** sum(done >= m for m in milestones)
-
-
-def _after_warmup(warmup: float, factor: Factor) -> Factor:
-    if not 0 <= warmup < 1:
-        raise UserError(f"warmup must be a share of the training from 0 to below 1, got {warmup}.")
-    return lambda done: done / warmup if done < warmup else factor((done - warmup) / (1 - warmup))
-
-
-def scheduler(
-    optimizer: torch.optim.Optimizer, schedule: Schedule, total_steps: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """A scheduler to be stepped after each optimizer step.
-
-    Args:
-        optimizer: the optimizer whose learning rates are scaled.
-        schedule: the chosen schedule.
-        total_steps: optimizer steps of the whole training; the last of them runs at the schedule's final factor.
-
-    Returns:
-        The scheduler.
-    """
-    factor = schedule.build()
-    last = max(total_steps - 1, 1)
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor(min(step / last, 1.0)))
+    if not 0 <= momentum < 1:
+        raise UserError(f"momentum={momentum}: from 0 to below 1, e.g. momentum=0.6")
+    by_kind = _by_dimensions(params)
+    hidden, head = by_kind[False][:-1], by_kind[False][-1:]
+    others = [(head, head_lr), (by_kind[True], bias_lr)]
+    return Muon(hidden, _decoupled_sgd(others, sgd_momentum, weight_decay, fused=False), lr, momentum, normalize)

@@ -12,8 +12,9 @@ from plcnn.architectures import architectures
 from plcnn.data.augment import augmentations
 from plcnn.data.sources import sources
 from plcnn.messages import in_words, short_names
-from plcnn.optim import optimizers, schedules
+from plcnn.optim import optimizers
 from plcnn.registry import Registry
+from plcnn.schedules import schedules
 
 CHOICES: dict[str, Registry[Any]] = {
     "model.arch": architectures,

@@ -48,7 +48,7 @@ MISTAKES = {
     "--model.schedule.warmup 1.5": (
         "schedule 'constant': warmup must be a share of the training from 0 to below 1, got 1.5."
     ),
-    "--model.optimizer.lr -1": "eps=1e-08, weight_decay=0.0) cannot be built: ValueError: Invalid",
+    "--model.optimizer.lr -1": "eps=1e-08, weight_decay=0.0, fused=True) cannot be built: ValueError: Invalid",
     "--model.arch.dropouts [0.1]": "dropouts: got [0.1]; allowed: one rate for each of the 3 widths",
     "--name a/b": "--name 'a/b': a run's name is one folder name",
     "--ckpt_path nowhere": "--ckpt_path nowhere: there is no such file or run folder.",

@@ -8,7 +8,8 @@ import torch
 from torch.nn import Parameter
 
 from plcnn.errors import UserError
-from plcnn.optim import optimizers, scheduler, schedules
+from plcnn.optim import optimizers
+from plcnn.schedules import scheduler, schedules
 
 
 def rates(name: str, steps: int, **arguments: object) -> list[float]:
@@ -23,6 +24,13 @@ def rates(name: str, steps: int, **arguments: object) -> list[float]:
     return taken
 
 
+def groups(name: str, **arguments: object) -> list[dict[str, object]]:
+    """The settings of an optimizer's groups, for a filter bank, a last matrix and a bias."""
+    params = [Parameter(torch.zeros(shape)) for shape in ((2, 2, 1, 1), (2, 2), (2,))]
+    built = optimizers.choose(name, **arguments).build(params)
+    return [{k: v for k, v in group.items() if k != "params"} for group in built.param_groups]
+
+
 @pytest.mark.parametrize("name", optimizers.names())
 def test_every_argument_of_an_optimizer_takes_effect(name: str) -> None:
     builder = optimizers[name].builder
@@ -33,8 +41,7 @@ def test_every_argument_of_an_optimizer_takes_effect(name: str) -> None:
         changed = (
             tuple(v / 2 for v in value) if isinstance(value, tuple) else not value if value is True else value + 0.25
         )
-        group = optimizers.choose(name, **{parameter.name: changed}).build([Parameter(torch.zeros(1))]).param_groups[0]
-        assert group[parameter.name] == changed
+        assert groups(name, **{parameter.name: changed}) != groups(name), parameter.name
 
 
 @pytest.mark.parametrize("name", schedules.names())
@@ -47,6 +54,10 @@ def test_every_schedule_starts_from_nothing_in_a_warm_up(name: str) -> None:
 def test_cosine_is_half_a_cosine_that_ends_where_it_promises() -> None:
     expected = [0.1 + 0.9 * (1 + math.cos(math.pi * k / 20)) / 2 for k in range(21)]
     assert rates("cosine", 21, final=0.1) == pytest.approx(expected)
+
+
+def test_linear_can_start_its_warm_up_above_nothing() -> None:
+    assert rates("linear", 6, warmup=0.4, start=0.2) == pytest.approx([0.2, 0.6, 1, 2 / 3, 1 / 3, 0])
 
 
 def test_linear_with_warm_up_is_a_triangle() -> None:
