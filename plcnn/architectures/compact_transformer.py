@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torchvision.ops import MLP, StochasticDepth
 
 from plcnn.architectures import register
+from plcnn.dropout import Dropout
 from plcnn.errors import wrong_value
 from plcnn.ranges import check_patch_size, check_rate
 
@@ -43,7 +44,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.projection = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm2 = nn.LayerNorm(width)
         self.mlp = MLP(width, [int(width * mlp_ratio), width], activation_layer=nn.GELU, dropout=dropout)
         self.drop_path = StochasticDepth(drop_path, mode="row")
@@ -92,7 +93,7 @@ class CompactTransformer(nn.Module):
         self.tokenizer = tokenizer
         self.class_token = nn.Parameter(torch.zeros(1, 1, width)) if class_token else None
         self.positions = nn.Parameter(torch.zeros(1, tokens + class_token, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.blocks = nn.Sequential(
             *(Block(width, heads, mlp_ratio, dropout, drop_path * i / max(depth - 1, 1)) for i in range(depth))
         )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from plcnn.architectures import register
 from plcnn.architectures.cifar_resnet import classifier
+from plcnn.dropout import Dropout
 from plcnn.errors import wrong_value
 from plcnn.ranges import check_rate
 
@@ -41,7 +42,7 @@ def _convolution(inputs: int, outputs: int, kernel_size: int, dropout: float) ->
         nn.BatchNorm2d(inputs),
         nn.ReLU(inplace=True),
         nn.Conv2d(inputs, outputs, kernel_size, padding=kernel_size // 2, bias=False),
-        nn.Dropout(dropout),
+        Dropout(dropout),
     ]
 
 

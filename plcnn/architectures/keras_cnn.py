@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from plcnn.architectures import register
+from plcnn.dropout import Dropout
 from plcnn.errors import wrong_value
 from plcnn.ranges import check_rate
 
@@ -123,7 +124,7 @@ class KerasCNN(nn.Module):
                         relu2=nn.ReLU(inplace=True),
                         norm2=KerasBatchNorm(width, norm_eps, norm_momentum),
                         pool=nn.MaxPool2d(kernel_size=2),
-                        dropout=nn.Dropout(dropouts[stage]),
+                        dropout=Dropout(dropouts[stage]),
                     )
                 )
                 for stage, width in enumerate(widths)
@@ -136,7 +137,7 @@ class KerasCNN(nn.Module):
         )
         if head_norm:
             head["norm"] = KerasBatchNorm(dense_width, norm_eps, norm_momentum)
-        head["dropout"] = nn.Dropout(head_dropout)
+        head["dropout"] = Dropout(head_dropout)
         head["logits"] = nn.Linear(dense_width, num_classes)
         self.head = nn.Sequential(head)
 

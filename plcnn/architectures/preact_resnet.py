@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from plcnn.architectures import register
 from plcnn.architectures.cifar_resnet import classifier
+from plcnn.dropout import Dropout
 
 
 class PreActBlock(nn.Module):
@@ -32,7 +33,7 @@ class PreActBlock(nn.Module):
         self.norm1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, width, kernel_size=3, stride=stride, padding=1, bias=False)
         self.norm2 = nn.BatchNorm2d(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.conv2 = nn.Conv2d(width, width, kernel_size=3, padding=1, bias=False)
         # A shortcut with a layer starts from the activated input, one without from the input itself.
         self.shortcut: nn.Module | None = None
