@@ -29,6 +29,7 @@ from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.finite import FiniteLoss
 from plcnn.callbacks.history import History
 from plcnn.callbacks.interruption import Interrupted, Interruption
+from plcnn.callbacks.lookahead import Lookahead
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.tensorboard import TensorBoard
@@ -49,6 +50,7 @@ from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
     "early_stopping": EarlyStopping,
+    "lookahead": Lookahead,
     "checkpoints": Checkpoints,
     "epoch_line": EpochLine,
     "curves": Curves,
@@ -102,6 +104,12 @@ class CLI(LightningCLI):
         parser.add_argument("--name", type=str, default="run", help="The run's name: runs go to ROOT/NAME/version_N.")
         parser.add_argument(
             "--plugins", type=str | list[str], default=[], help="Python files whose registered names can be used."
+        )
+        parser.add_argument(
+            "--test_after",
+            type=bool,
+            default=False,
+            help="For fit: test the run once, as it ends.",
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -261,6 +269,12 @@ class CLI(LightningCLI):
     def test(self, **kwargs: Any) -> None:
         """Measure a checkpoint on the test pictures."""
         self._measure("test", "test", kwargs)
+
+    def after_fit(self) -> None:
+        """Test the run that has just ended, where that was asked for."""
+        if self._get(self.config, "test_after") and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self.checkpoint = checkpoints.find(run_folder(self.trainer))
+            self.test(model=self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True)
 
     def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
         getattr(self.trainer, command)(verbose=False, **kwargs)

@@ -300,3 +300,15 @@ def test_a_profile_is_printed(spawn: Callable[..., "subprocess.Popen[str]"]) -> 
     process = spawn("fit", *TINY, "--trainer.max_epochs", "1", "--trainer.profiler", "simple")
     out, err = process.communicate(timeout=150)
     assert process.returncode == 0 and "run_training_epoch" in out + err
+
+
+def test_a_run_can_be_tested_as_it_ends(plcnn: Command) -> None:
+    outcome = plcnn("fit", *TINY, "--name", "tested", "--test_after", "true")
+    assert outcome.code == 0, outcome.err
+    run = Path("tb_logs/tested/version_0")
+    (tested,) = run.glob("test*.json")
+    later = plcnn("test", "--ckpt_path", str(run))
+    assert later.code == 0, later.err
+    assert outcome.out.splitlines()[-1] == later.out.splitlines()[-1]
+    assert json.loads(tested.read_text()) == json.loads((run / "test_2.json").read_text())
+    assert sorted(path.name for path in run.glob("config*.yaml")) == ["config.yaml"]

@@ -22,6 +22,6 @@ class SaveConfig(Callback):
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Write the file, on rank zero."""
         folder = run_folder(trainer)
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if stage != "fit" or not trainer.is_global_zero or trainer.fast_dev_run:
             return
         unused(folder / "config.yaml").write_text(self.parser.dump(self.config, skip_none=False))
