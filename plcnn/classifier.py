@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,10 +14,14 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
+from plcnn.compilation import CompileMode, compile_in_place
+from plcnn.compute import prepare
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
 from plcnn.metrics import MeanLoss
-from plcnn.optim import Optimizer, Schedule, optimizers, scheduler, schedules
+from plcnn.optim import Optimizer, optimizers
+from plcnn.schedules import Schedule, scheduler, schedules
+from plcnn.views import Views, mean_logits
 from plcnn.weights import load_weights
 
 LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
@@ -40,7 +45,10 @@ class Classifier(LightningModule):
         label_smoothing: share of each label, 0 to 1, that is spread evenly over all classes.
         mean: subtracted from each channel once pixels are scaled to 0..1; none by default.
         std: divides each channel after that; none by default.
-        compile: whether `fit` compiles the network (torch.compile); checkpoints are the same either way.
+        compile: whether and how `fit` compiles the network: true, or one of torch.compile's modes ("reduce-overhead"
+            uses CUDA graphs); checkpoints are the same either way.
+        tta: test-time augmentation of `test`, `validate` and `predict`: logits averaged over the picture and its mirror
+            image ("flip"), and besides over both moved by a pixel ("flip_translate").
         weights: a local file to start from: a checkpoint of the same architecture, or torchvision's or timm's weight
             file for that model. Where it knows another number of classes, the last layer starts afresh.
 
@@ -61,7 +69,8 @@ class Classifier(LightningModule):
         label_smoothing: float = 0.0,
         mean: list[float] | None = None,
         std: list[float] | None = None,
-        compile: bool = False,
+        compile: bool | CompileMode = False,
+        tta: Views = "none",
         weights: str | None = None,
     ) -> None:
         super().__init__()
@@ -72,7 +81,7 @@ class Classifier(LightningModule):
         self.schedule_choice.build()
         if not 0 <= label_smoothing <= 1:
             raise UserError(f"--model.label_smoothing must be from 0 to 1, got {label_smoothing}.", exit_code=2)
-        self.label_smoothing, self.compile_network = label_smoothing, compile
+        self.label_smoothing, self.compile_mode, self.tta = label_smoothing, compile, tta
         self.save_hyperparameters(
             {
                 "classes": self.classes,
@@ -84,6 +93,7 @@ class Classifier(LightningModule):
                 "mean": mean,
                 "std": std,
                 "compile": compile,
+                "tta": tta,
                 "plugins": plugins.loaded(),
                 "started_from": weights,
             },
@@ -96,6 +106,7 @@ class Classifier(LightningModule):
         self.fresh_tensors = load_weights(self.net, weights, len(self.classes)) if weights else []
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
+        self._handed_over: set[str] = set()
         self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
             {f"{stage}_metrics": self._new_metrics(stage) for stage in ("train", "val", "test")}
         )
@@ -150,6 +161,10 @@ class Classifier(LightningModule):
         logits: Tensor = self.net(self._scaled(images))
         return logits
 
+    def _view_logits(self, images: Tensor) -> Tensor:
+        """Logits (batch, classes) of pictures as `forward` takes them, with test-time augmentation."""
+        return mean_logits(self.net, self._scaled(images), self.tta)
+
     def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
             images = images.float().div_(255)
@@ -164,9 +179,9 @@ class Classifier(LightningModule):
                 init_from_images(self._scaled(images[:MOST_FIRST_IMAGES]))
 
     def on_fit_start(self) -> None:
-        """Compile the network in place, so that the names of its weights stay as they are."""
-        if self.compile_network:
-            self.net.compile()
+        """Prepare the process for speed, and compile the network where that was asked for."""
+        prepare(self.device)
+        compile_in_place(self.net, self.compile_mode, self.device)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the mean cross-entropy of a batch."""
@@ -182,11 +197,11 @@ class Classifier(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Probabilities (batch, classes)."""
-        logits: Tensor = self(batch.images)
-        return logits.float().softmax(1)
+        return self._view_logits(batch.images).float().softmax(1)
 
     def _step(self, stage: str, batch: Batch) -> Tensor:
-        logits = self(batch.images)
+        fitting = self._trainer is None or self.trainer.state.fn == TrainerFn.FITTING
+        logits = self(batch.images) if fitting else self._view_logits(batch.images)
         smoothing = self.label_smoothing if stage == "train" else 0.0
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
         metrics = self.metrics[f"{stage}_metrics"]
@@ -194,14 +209,27 @@ class Classifier(LightningModule):
         metrics["acc"].update(logits.detach(), batch.labels)
         if stage != "train":
             metrics["pictures"].update(len(batch.labels))
-        self.log_dict(
-            {f"{stage}/{name}": metric for name, metric in metrics.items()},
-            on_step=False,
-            on_epoch=True,
-            logger=False,
-            batch_size=len(batch.labels),
-        )
+        if stage not in self._handed_over:
+            self._hand_over(stage, len(batch.labels))
         return loss
+
+    def _hand_over(self, stage: str, batch_size: int) -> None:
+        """Tell Lightning of a stage's metrics, once an epoch: it reads them at the epoch's end, and `log` is slow."""
+        self._handed_over.add(stage)
+        named = {f"{stage}/{name}": metric for name, metric in self.metrics[f"{stage}_metrics"].items()}
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=batch_size)
+
+    def on_train_epoch_start(self) -> None:
+        """Have the training metrics handed over anew."""
+        self._handed_over.discard("train")
+
+    def on_validation_epoch_start(self) -> None:
+        """Have the validation metrics handed over anew."""
+        self._handed_over.discard("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Have the test metrics handed over anew."""
+        self._handed_over.discard("test")
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and a schedule over as many steps as the trainer will take."""
