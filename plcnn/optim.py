@@ -161,15 +161,15 @@ def muon(
     lr: float = 0.24,
     momentum: float = 0.6,
     normalize: bool = True,
-    bias_lr: float = 0.053,
-    head_lr: float = 0.67,
+    bias_lr: float = 0.05,
+    head_lr: float = 0.05,
     sgd_momentum: float = 0.85,
     weight_decay: float = 0.004,
 ) -> torch.optim.Optimizer:
     """Muon for convolutions and hidden matrices; Nesterov SGD for biases, norms and the last layer.
 
-    Jordan and others, "Muon: An optimizer for hidden layers", 2024, https://kellerjordan.github.io/posts/muon/; the
-    defaults are those of airbench94_muon.py at batch 2000, https://github.com/KellerJordan/cifar10-airbench.
+    Jordan and others, "Muon: An optimizer for hidden layers", 2024, https://kellerjordan.github.io/posts/muon/; as in
+    airbench94_muon.py, https://github.com/KellerJordan/cifar10-airbench.
 
     Args:
         params: the parameters to train.

@@ -3,13 +3,14 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from plcnn.architectures import architectures
 from plcnn.checkpoint import model_arguments
 from plcnn.classifier import Classifier
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
-from plcnn.metrics import MeanLoss
+from plcnn.metrics import Accuracy, MeanLoss
 
 CLASSES = ["a", "b", "c"]
 
@@ -35,6 +36,16 @@ def test_the_mean_loss_weighs_batches_by_their_pictures() -> None:
     assert float(metric.compute()) == pytest.approx((64 + 52) / 90)
     metric.update(torch.tensor(float("nan")), 1)
     assert torch.isnan(metric.compute())
+
+
+def test_accuracy_counts_pictures_and_takes_shares_for_labels() -> None:
+    logits, labels = torch.randn(90, 5), torch.randint(0, 5, (90,))
+    right = [int(row.argmax() == label) for row, label in zip(logits, labels, strict=True)]
+    for targets in (labels, 0.6 * F.one_hot(labels, 5) + 0.1):
+        metric = Accuracy()
+        for part in range(0, 90, 64):
+            metric.update(logits[part : part + 64], targets[part : part + 64])
+        assert float(metric.compute()) == pytest.approx(sum(right) / 90)
 
 
 def test_label_smoothing_is_for_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:

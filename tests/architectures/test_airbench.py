@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import plcnn
 from plcnn.architectures.airbench import Airbench
 
 
@@ -24,7 +25,9 @@ def randomised(network: nn.Module) -> nn.Module:
     return network
 
 
-def logits_from(state: dict[str, torch.Tensor], images: torch.Tensor, training: bool) -> torch.Tensor:
+def logits_from(
+    state: dict[str, torch.Tensor], images: torch.Tensor, training: bool, factor: float | None = None
+) -> torch.Tensor:
     def norm(x: torch.Tensor, key: str) -> torch.Tensor:
         mean, variance = state[f"{key}.running_mean"].clone(), state[f"{key}.running_var"].clone()
         return F.batch_norm(x, mean, variance, state[f"{key}.weight"], state[f"{key}.bias"], training, 0.4, 1e-12)
@@ -33,9 +36,12 @@ def logits_from(state: dict[str, torch.Tensor], images: torch.Tensor, training: 
     for group in ("groups.0", "groups.1", "groups.2"):
         x = F.max_pool2d(F.conv2d(x, state[f"{group}.conv1.weight"], padding=1), 2)
         x = F.gelu(norm(x, f"{group}.norm1"))
+        shortcut = x
         x = F.gelu(norm(F.conv2d(x, state[f"{group}.conv2.weight"], padding=1), f"{group}.norm2"))
+        if f"{group}.conv3.weight" in state:
+            x = F.gelu(shortcut + norm(F.conv2d(x, state[f"{group}.conv3.weight"], padding=1), f"{group}.norm3"))
     x = F.max_pool2d(x, 3).reshape(len(images), -1)
-    return x @ state["head.weight"].T / x.shape[1]
+    return x @ state["head.weight"].T * (1 / x.shape[1] if factor is None else factor)
 
 
 def test_it_has_the_size_of_the_programs_network():
@@ -46,6 +52,32 @@ def test_it_has_the_size_of_the_programs_network():
     parameters = list(Airbench(10).parameters())
     assert sum(p.numel() for p in parameters) == whitening + convolutions + norms + head == 1_972_792
     assert sum(p.numel() for p in parameters if not p.requires_grad) == 24 * 3 * 2 * 2 + norms // 2
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "convolutions"), [("airbench95", (128, 384, 384), 2), ("airbench96", (128, 512, 512), 3)]
+)
+def test_the_greater_ones_have_the_sizes_of_their_programs(name, widths, convolutions):
+    channels = (24, *widths)
+    first = sum(9 * channels[i] * width for i, width in enumerate(widths))
+    others = (convolutions - 1) * sum(9 * width**2 for width in widths)
+    norms = convolutions * 2 * sum(widths)
+    expected = 24 * 3 * 2 * 2 + 24 + first + others + norms + widths[-1] * 10
+    network = plcnn.build(name)
+    assert sum(p.numel() for p in network.parameters()) == expected
+    # PyTorch's own initial weights, divided by nine
+    bound = widths[-1] ** -0.5
+    assert 0.9 * bound < float(network.head.weight.detach().abs().max()) <= bound
+    assert network.logit_factor == 1 / 9
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_the_third_convolution_has_a_shortcut(training):
+    torch.manual_seed(0)
+    network = randomised(Airbench(10, widths=(16, 24, 8), convolutions=3, logit_factor=0.3)).train(training)
+    images = pictures(4).double()
+    expected = logits_from({k: v.clone() for k, v in network.state_dict().items()}, images, training, 0.3)
+    torch.testing.assert_close(network(images), expected, rtol=0, atol=1e-10 * expected.abs().max().item())
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -65,7 +97,7 @@ def test_whitened_patches_have_unit_covariance(channels):
     network.init_from_images(images)
     corners = [images[:, :, y : y + 31, x : x + 31] for y in (0, 1) for x in (0, 1)]
     patches = torch.stack(corners, dim=2).permute(0, 3, 4, 1, 2).reshape(-1, 4 * channels).double()
-    eigenvalues = torch.linalg.eigvalsh(patches.T @ patches / len(patches))
+    eigenvalues = torch.linalg.eigvalsh(patches.T @ patches / len(patches)).flip(0)
     whitened = F.conv2d(images, network.whiten.weight).double().transpose(0, 1).flatten(1)
     covariance = whitened @ whitened.T / whitened.shape[1]
     kept = torch.diag(eigenvalues / (eigenvalues + 5e-4))
