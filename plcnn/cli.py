@@ -46,6 +46,7 @@ from plcnn.errors import UserError
 from plcnn.event_files import cut_back
 from plcnn.parser import CHOICES, Parser
 from plcnn.run import new_run_folder, run_folder, unused
+from plcnn.step_profiler import StepProfiler
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -104,6 +105,9 @@ class CLI(LightningCLI):
         parser.add_argument("--name", type=str, default="run", help="The run's name: runs go to ROOT/NAME/version_N.")
         parser.add_argument(
             "--plugins", type=str | list[str], default=[], help="Python files whose registered names can be used."
+        )
+        parser.add_argument(
+            "--profile", type=bool, default=False, help="For fit: print at the end where a step's time went."
         )
         parser.add_argument(
             "--test_after",
@@ -218,6 +222,8 @@ class CLI(LightningCLI):
         config["default_root_dir"] = str(folder or config["default_root_dir"])
         if not self.datamodule.val_fraction:
             config["limit_val_batches"] = 0
+        if self._get(self.config, "profile"):
+            config["profiler"] = StepProfiler()
         if config["enable_progress_bar"] is None:
             config["enable_progress_bar"] = sys.stdout.isatty()
         try:
