@@ -10,7 +10,6 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection, SumMetric
-from torchmetrics.classification import MulticlassAccuracy
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
@@ -18,7 +17,7 @@ from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
-from plcnn.metrics import MeanLoss
+from plcnn.metrics import Accuracy, MeanLoss
 from plcnn.optim import Optimizer, optimizers
 from plcnn.schedules import Schedule, scheduler, schedules
 from plcnn.views import Views, mean_logits
@@ -123,8 +122,7 @@ class Classifier(LightningModule):
         self.scaled = mean is not None or std is not None
 
     def _new_metrics(self, stage: str) -> MetricCollection:
-        accuracy = MulticlassAccuracy(len(self.classes), average="micro", validate_args=False)
-        metrics: dict[str, Metric | MetricCollection] = {"loss": MeanLoss(), "acc": accuracy}
+        metrics: dict[str, Metric | MetricCollection] = {"loss": MeanLoss(), "acc": Accuracy()}
         if stage != "train":
             metrics["pictures"] = SumMetric(nan_strategy="disable")
         return MetricCollection(metrics, compute_groups=False)
@@ -206,7 +204,9 @@ class Classifier(LightningModule):
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
         metrics = self.metrics[f"{stage}_metrics"]
         metrics["loss"].update(loss.detach(), len(batch.labels))
-        metrics["acc"].update(logits.detach(), batch.labels)
+        # of mixed pictures, the class with the largest share
+        labels = batch.labels.argmax(1) if batch.labels.is_floating_point() else batch.labels
+        metrics["acc"].update(logits.detach(), labels)
         if stage != "train":
             metrics["pictures"].update(len(batch.labels))
         if stage not in self._handed_over:

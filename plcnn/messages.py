@@ -94,11 +94,14 @@ def _unknown_argument(key: str, argument: str, message: str, choices: Mapping[st
 
 def _expected(message: str) -> str:
     """The types a message expects, as a person says them."""
+    # where a value may be of several types, that which the user named has the problem
+    message = message.partition("Problem with given class_path")[2] or message
     subtypes = re.search(r"Subtypes: \[(.+)\]$", message, re.MULTILINE)
     texts = [subtypes.group(1)] if subtypes else EXPECTED.findall(message)
     text = ", ".join(texts)
     for literal in re.findall(r"typing\.Literal\[[^\]]*\]", text):
         text = text.replace(literal, literal.removeprefix("typing.Literal[").removesuffix("]").replace("'", ""))
+    text = re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", text)
     text = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", text).replace("NoneType", "null")
     words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
     parts = [words.get(part, part) for part in dict.fromkeys(text.split(", "))]

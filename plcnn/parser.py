@@ -9,7 +9,7 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from plcnn.architectures import architectures
-from plcnn.data.augment import augmentations
+from plcnn.data.augmentations import augmentations
 from plcnn.data.sources import sources
 from plcnn.messages import in_words, short_names
 from plcnn.optim import optimizers

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plcnn.data.augmentations import apply
 from plcnn.data.module import ImageData
-from plcnn.data.randomness import uniforms
+from plcnn.data.randomness import Draws
 from plcnn.errors import UserError
 
 
@@ -27,7 +28,7 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
 
     images, labels = (tensor[: side * side] for tensor in data.sets["train"])
     plain = images.float().div(255)
-    augmented = data.augment(plain, uniforms(data.seed, 0, torch.arange(len(plain)), data.augment.draws))
+    augmented = apply(data.augments, plain, Draws(data.seed, 0, torch.arange(len(plain))))
     figure = Figure(figsize=(2 * side * 1.15 + 0.6, side * 1.35 + 0.6), layout="constrained")
     parts: list[Any] = list(figure.subfigures(1, 2))  # type: ignore[arg-type]
     for part, pictures, title in zip(parts, (plain, augmented), ("plain", "augmented"), strict=True):

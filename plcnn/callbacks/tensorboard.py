@@ -77,7 +77,8 @@ def _grid(trainer: Trainer, count: int) -> torch.Tensor:
     """Training pictures as the network gets them, tiled: (channels, height, width), float from 0 to 1."""
     from torchvision.utils import make_grid
 
-    images = next(iter(trainer.datamodule.train_dataloader())).images[:count].cpu()
+    # neither workers nor another copy of the pictures for one batch
+    images = next(iter(trainer.datamodule.train_dataloader(place="host"))).images[:count].cpu()
     images = images.float().div(255) if images.dtype == torch.uint8 else images
     grid: torch.Tensor = make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=1)
     return grid
@@ -116,7 +117,14 @@ def _flat(hparams: Any, prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict) and "class_path" in value:
             flat[prefix + key] = value["class_path"]
             flat |= _flat(value["init_args"], f"{prefix}{key}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            flat[prefix + key] = ", ".join(_written(choice) for choice in value)
         else:
             # torch writes a bool as a number, and TensorBoard then shows 1.0000
             flat[prefix + key] = value if type(value) in (int, float) else str(value)
     return flat
+
+
+def _written(choice: dict[str, Any]) -> str:
+    """A choice of a list in one string, as pad_crop(padding=4, fill='reflect')."""
+    return f"{choice['class_path']}({', '.join(f'{k}={v!r}' for k, v in choice['init_args'].items())})"

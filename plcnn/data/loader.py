@@ -1,13 +1,17 @@
-"""Batches from pictures that lie in memory: indices, one gather, one augmentation for the whole batch."""
+"""Batches of pictures: indices, one gather, each augmentation once for the whole batch."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from plcnn.data.augment import Augment
-from plcnn.data.randomness import permutation, uniforms
+from plcnn.data.augmentations import Augment, apply
+from plcnn.data.keep import Place
+from plcnn.data.mixing import Mixing
+from plcnn.data.randomness import Draws, permutation
+from plcnn.data.readers import reader
+from plcnn.data.stores import Pictures
 
 
 class Batch(NamedTuple):
@@ -15,7 +19,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: (batch, channels, height, width), uint8, or float from 0 to 1 where they were augmented.
-        labels: int64 (batch,).
+        labels: int64 (batch,), or the classes' shares, float (batch, classes), where pictures were mixed.
     """
 
     images: Tensor
@@ -23,44 +27,50 @@ class Batch(NamedTuple):
 
 
 class BatchLoader:
-    """Iterates over pictures in memory, in order, or shuffled and augmented by counter-based randomness.
+    """Iterates over pictures, in order, or shuffled and augmented by counter-based randomness.
 
     On several devices each rank takes every `world_size`-th picture. For training, ranks get equally many pictures, so
     that they take equally many steps; for evaluation every picture is read exactly once, none twice, none dropped.
 
     Args:
-        images: uint8 (pictures, channels, height, width); kept channels-last.
-        labels: int64 (pictures,).
+        images: the pictures; where `place` is "device", a tensor on the device of the labels.
+        labels: int64 (pictures,), on the device that gets the batches.
         batch_size: pictures in a batch; the last one may be smaller.
         train: shuffle anew each epoch and share out equally.
-        augment: applied to each batch; its randomness depends on seed, epoch and picture alone.
+        augments: applied to each batch in order; their randomness depends on seed, epoch and picture alone.
+        mixing: mixes each batch after that.
         seed: of the order and of the augmentation.
         position: tells, when an iteration starts, the current epoch and how many of its batches are done already.
         rank: this process's number among `world_size`.
         world_size: number of processes that share the pictures.
+        place: where the pictures lie; the batches are the same.
+        workers: processes that read them if they lie with workers.
     """
 
     def __init__(
         self,
-        images: Tensor,
+        images: Pictures,
         labels: Tensor,
         batch_size: int,
         *,
         train: bool = False,
-        augment: Augment | None = None,
+        augments: Sequence[Augment] = (),
+        mixing: Mixing | None = None,
         seed: int = 0,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
         rank: int = 0,
         world_size: int = 1,
+        place: Place = "device",
+        workers: int = 2,
     ) -> None:
-        self.images = images.permute(0, 2, 3, 1).contiguous()
-        self.labels = labels
-        self.batch_size, self.train, self.augment = batch_size, train, augment
+        self.read = reader(images, place, labels.device, workers)
+        self.labels, self.order_device = labels, labels.device if place == "device" else torch.device("cpu")
+        self.batch_size, self.train, self.augments, self.mixing = batch_size, train, augments, mixing
         self.seed, self.position, self.rank, self.world_size = seed, position, rank, world_size
 
     def _pictures(self, epoch: int) -> Tensor:
         """Indices of this rank's pictures in the epoch's order, int64."""
-        count, device = len(self.labels), self.labels.device
+        count, device = len(self.labels), self.order_device
         order = permutation(self.seed, epoch, count, device) if self.train else torch.arange(count, device=device)
         if not self.train:
             return order[self.rank :: self.world_size]
@@ -80,15 +90,18 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch, done = self.position()
-        for pictures in self._pictures(epoch).split(self.batch_size)[done:]:
-            yield self._batch(epoch, pictures)
+        order = self._pictures(epoch)
+        batches, here = (o.split(self.batch_size)[done : len(self)] for o in (order, order.to(self.labels.device)))
+        for number, (pictures, images) in enumerate(zip(here, self.read(batches), strict=True), done):
+            yield self._batch(epoch, number, pictures, images)
 
-    def _batch(self, epoch: int, pictures: Tensor) -> Batch:
-        images = self.images.index_select(0, pictures).permute(0, 3, 1, 2)
+    def _batch(self, epoch: int, number: int, pictures: Tensor, images: Tensor) -> Batch:
         labels = self.labels.index_select(0, pictures)
-        if self.augment is not None and self.augment.draws:
-            draws = uniforms(self.seed, epoch, pictures, self.augment.draws)
-            images = self.augment(images.float().div_(255), draws)
+        images = apply(self.augments, images, Draws(self.seed, epoch, pictures))
+        if self.mixing is not None:
+            images = images.float().div_(255) if images.dtype == torch.uint8 else images
+            images, labels = self.mixing(images, labels, epoch, number, self.rank)
+            images = images.contiguous(memory_format=torch.channels_last)
         return Batch(images, labels)
 
     def state_dict(self) -> dict[str, int]:

@@ -7,12 +7,15 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
-from plcnn.data.augment import Augmentation, augmentations
+from plcnn.data.augmentations import Augment, Augmentation, augmentations
+from plcnn.data.keep import Keep, Place, place_of
 from plcnn.data.loader import BatchLoader
+from plcnn.data.mixing import Mix, Mixing
 from plcnn.data.pictures import read_pictures
 from plcnn.data.sources import PictureSource, Source, sources
 from plcnn.data.split import SplitKind, split_indices
-from plcnn.errors import UserError
+from plcnn.data.stores import Part, Pictures, take
+from plcnn.errors import UserError, wrong_value
 
 
 class ImageData(LightningDataModule):
@@ -22,11 +25,16 @@ class ImageData(LightningDataModule):
         source: where the pictures come from, by name.
         root: folder that holds, or will hold, downloaded data sets.
         verify: refuse files whose checksums are not the official ones.
-        augment: how training pictures are changed, by name.
+        augment: how training pictures are changed, by name; or a list, applied in order.
+        mix: how the pictures of a training batch are mixed with each other, labels alike.
+        mix_alpha: of the Beta(alpha, alpha) distribution of the shares that are mixed, above 0.
         batch_size: pictures a step, on each device.
         val_fraction: share of the training pictures held out for validation.
         split: which are held out: the first, a random draw, or the same share of each class.
         split_seed: draws the split when it is random or stratified.
+        keep: where pictures lie during training: on the device, in the host's memory, or with worker processes; "auto"
+            takes the device where they fill at most half of its free memory. Batches are the same.
+        workers: worker processes for each set of pictures that lies with workers.
         pictures: files and folders for `predict`.
         seed: of the order of the pictures and of the augmentation.
 
@@ -39,20 +47,30 @@ class ImageData(LightningDataModule):
         source: Source = "cifar10",  # type: ignore[assignment]
         root: str = "data",
         verify: bool = True,
-        augment: Augmentation = "none",  # type: ignore[assignment]
+        augment: Augmentation | list[Augmentation] = "none",  # type: ignore[assignment]
+        mix: Mix = "none",
+        mix_alpha: float = 1.0,
         batch_size: int = 64,
         val_fraction: float = 0.1,
         split: SplitKind = "first",
         split_seed: int = 0,
+        keep: Keep = "auto",
+        workers: int = 2,
         pictures: str | list[str] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         if batch_size < 1:
             raise UserError(f"--data.batch_size must be at least 1, got {batch_size}.", exit_code=2)
-        self.source_choice, self.augment_choice = sources.choose(source), augmentations.choose(augment)
+        if workers < 1:
+            raise wrong_value("--data.workers", workers, "at least 1 process", 2)
+        if not 0 < mix_alpha < float("inf"):
+            raise wrong_value("--data.mix_alpha", mix_alpha, "above 0", 1.0)
+        self.source_choice = sources.choose(source)
         self.source: PictureSource = self.source_choice.build(root=root, verify=verify)
-        self.augment = self.augment_choice.build()
+        chosen = [augmentations.choose(one) for one in (augment if isinstance(augment, list) else [augment])]
+        self.augments: list[Augment] = [choice.build() for choice in chosen]
+        self.mix, self.mix_alpha, self.keep, self.workers = mix, mix_alpha, keep, workers
         self.batch_size, self.val_fraction, self.split, self.split_seed = batch_size, val_fraction, split, split_seed
         self.picture_paths = [pictures] if isinstance(pictures, str) else pictures or []
         self.seed = seed
@@ -61,15 +79,20 @@ class ImageData(LightningDataModule):
                 "source": self.source_choice.as_dict(),
                 "root": root,
                 "verify": verify,
-                "augment": self.augment_choice.as_dict(),
+                "augment": [c.as_dict() for c in chosen] if isinstance(augment, list) else chosen[0].as_dict(),
+                "mix": mix,
+                "mix_alpha": mix_alpha,
                 "batch_size": batch_size,
                 "val_fraction": val_fraction,
                 "split": split,
                 "split_seed": split_seed,
+                "keep": keep,
+                "workers": workers,
             },
             logger=False,
         )
-        self.sets: dict[str, tuple[Tensor, Tensor]] = {}
+        self.sets: dict[str, tuple[Pictures, Tensor]] = {}
+        self._on_device: dict[str, Tensor] = {}
 
     @property
     def classes(self) -> list[str]:
@@ -87,14 +110,15 @@ class ImageData(LightningDataModule):
             self.source.prepare()
 
     def setup(self, stage: str) -> None:
-        """Read the pictures that `stage` needs into memory: those for testing at "test" alone."""
+        """Read the pictures that `stage` needs, or open their store: those for testing at "test" alone."""
         if stage in ("fit", "validate") and "val" not in self.sets:
             images, labels = self.source.train()
             train, val = self.split_indices(labels)
-            self.sets["train"] = images[train], labels[train]
-            self.sets["val"] = images[val], labels[val]
+            self.sets["train"] = take(images, train), labels[train]
+            self.sets["val"] = take(images, val), labels[val]
         if stage == "test" and "test" not in self.sets:
-            self.sets["test"] = self.source.test()
+            images, labels = self.source.test()
+            self.sets["test"] = images if isinstance(images, Tensor) else Part(images), labels
         self.hparams["verified"] = self.source.verified
         if stage == "predict" and "predict" not in self.sets:
             if not self.picture_paths:
@@ -110,27 +134,39 @@ class ImageData(LightningDataModule):
         """How many pictures each set read so far holds."""
         return {name: len(labels) for name, (_, labels) in self.sets.items()}
 
-    def loader(self, name: str, **settings: Any) -> BatchLoader:
+    def loader(self, name: str, place: Place | None = None, **settings: Any) -> BatchLoader:
         """Batches of one of the sets, on the device that trains and shared out over the ranks.
 
+        Args:
+            name: "train", "val", "test" or "predict".
+            place: where its pictures lie; as `keep` says if left out.
+            settings: the loader's others.
+
         Raises:
-            UserError: if there are fewer pictures than devices.
+            UserError: if there are fewer pictures than devices, or they are to lie on a device that has no room.
         """
         images, labels = self.sets[name]
+        device = labels.device
         if self.trainer is not None:
             device = self.trainer.strategy.root_device
-            images, labels = images.to(device), labels.to(device)
             settings = {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size} | settings
             if len(labels) < settings["world_size"]:
                 raise UserError(
                     f"The {name} set has {len(labels)} pictures for {settings['world_size']} devices; use fewer."
                 )
-        return BatchLoader(images, labels, self.batch_size, **settings)
+        if name in self._on_device and self._on_device[name].device == device:
+            images = self._on_device[name]
+        place = place or place_of(self.keep, images, device)
+        if place == "device" and isinstance(images, Tensor):
+            images = self._on_device[name] = images.to(device)
+        return BatchLoader(images, labels.to(device), self.batch_size, place=place, workers=self.workers, **settings)
 
-    def train_dataloader(self) -> BatchLoader:
+    def train_dataloader(self, place: Place | None = None) -> BatchLoader:
         """Shuffled, augmented batches; they continue in the middle of an epoch where the trainer does."""
         position = partial(_position, self.trainer) if self.trainer is not None else lambda: (0, 0)
-        return self.loader("train", train=True, augment=self.augment, seed=self.seed, position=position)
+        mixing = Mixing(self.mix, self.mix_alpha, len(self.classes), self.seed) if self.mix != "none" else None
+        settings = {"augments": self.augments, "mixing": mixing, "seed": self.seed, "position": position}
+        return self.loader("train", place, train=True, **settings)
 
     def val_dataloader(self) -> BatchLoader:
         """The validation pictures in order, unchanged."""

@@ -5,6 +5,8 @@ finaliser as ``mix`` (Steele, Lea and Flood, "Fast splittable pseudorandom numbe
 Stafford's variant 13). Departure: SplitMix64 is a sequence, this is a chain of its steps, one for each word.
 """
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,8 @@ _WORD = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _ORDER_DRAW = -1  # the draw that orders an epoch; no picture's own draws reach it
+_EVERY_EPOCH = -1  # stands for the epoch in numbers that are the same in all of them
+_STREAM = 1 << 32  # draws between two streams' first ones
 
 
 def uniforms(seed: int, epoch: int, pictures: Tensor, draws: int) -> Tensor:
@@ -26,9 +30,43 @@ def uniforms(seed: int, epoch: int, pictures: Tensor, draws: int) -> Tensor:
     Returns:
         (batch, draws), float32 in [0, 1), multiples of 2**-24, on the device of ``pictures``.
     """
-    words = torch.arange(draws, device=pictures.device)
-    bits = _absorb(_picture_state(seed, epoch, pictures).unsqueeze(1), words)
-    return _shift_right(bits, 40).to(torch.float32).mul_(2.0**-24)
+    return _numbers(_picture_state(seed, epoch, pictures), 0, draws)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of a batch's pictures in an epoch, in streams that do not overlap.
+
+    Attributes:
+        seed: any integer, modulo 2**64.
+        epoch: counted from 0.
+        pictures: int64 (batch,), each picture's place in the data set.
+        stream: whose numbers these are; each augmentation of a run reads a stream of its own. Stream 0 is `uniforms`.
+    """
+
+    seed: int
+    epoch: int
+    pictures: Tensor
+    stream: int = 0
+
+    def uniforms(self, count: int) -> Tensor:
+        """This stream's first numbers for each picture in this epoch; asked again, it gives the same.
+
+        Args:
+            count: how many numbers for each picture, from 0 to 2**32.
+
+        Returns:
+            (batch, count), float32 in [0, 1), on the device of the pictures' indices.
+        """
+        return _numbers(_picture_state(self.seed, self.epoch, self.pictures), self.stream * _STREAM, count)
+
+    def every_epoch(self) -> "Draws":
+        """Numbers that a picture keeps in all epochs; no single epoch's are among them."""
+        return replace(self, epoch=_EVERY_EPOCH)
+
+    def in_stream(self, stream: int) -> "Draws":
+        """The same pictures' numbers in another stream."""
+        return replace(self, stream=stream)
 
 
 def permutation(seed: int, epoch: int, count: int, device: torch.device | str | None = None) -> Tensor:
@@ -45,6 +83,12 @@ def permutation(seed: int, epoch: int, count: int, device: torch.device | str | 
     """
     pictures = torch.arange(count, device=device)
     return torch.argsort(_absorb(_picture_state(seed, epoch, pictures), _ORDER_DRAW), stable=True)
+
+
+def _numbers(states: Tensor, first: int, count: int) -> Tensor:
+    words = torch.arange(first, first + count, device=states.device)
+    bits = _absorb(states.unsqueeze(1), words)
+    return _shift_right(bits, 40).to(torch.float32).mul_(2.0**-24)
 
 
 def _picture_state(seed: int, epoch: int, pictures: Tensor) -> Tensor:

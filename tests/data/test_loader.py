@@ -1,10 +1,15 @@
-"""Batches from memory: order, sharing over ranks, resuming, augmentation."""
+"""Batches: order, sharing over ranks, resuming, augmentation, and the same ones wherever the pictures lie."""
 
 import pytest
 import torch
 
-from plcnn.data.augment import augmentations
-from plcnn.data.loader import BatchLoader
+from plcnn.data import keep
+from plcnn.data.augmentations import augmentations
+from plcnn.data.loader import Batch, BatchLoader
+from plcnn.data.mixing import Mixing
+from plcnn.data.randomness import Draws
+from plcnn.data.stores import Part, take
+from plcnn.errors import UserError
 
 COUNT = 103
 IMAGES = torch.arange(COUNT, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 8, 8) * 2
@@ -74,8 +79,8 @@ def test_augmentation_depends_on_seed_epoch_and_picture_alone() -> None:
 
     def pictures(**settings: object) -> dict[int, torch.Tensor]:
         batch_size = settings.pop("batch_size", 10)
-        augment = augmentations.choose("shift_zoom_flip").build()
-        batches = BatchLoader(gradient, LABELS, batch_size, train=True, augment=augment, **settings)
+        augments = [augmentations.build("shift_zoom_flip")]
+        batches = BatchLoader(gradient, LABELS, batch_size, train=True, augments=augments, **settings)
         return {int(n): image for batch in batches for n, image in zip(batch.labels, batch.images, strict=True)}
 
     first, again = pictures(), pictures(batch_size=20)
@@ -90,3 +95,106 @@ def test_augmentation_depends_on_seed_epoch_and_picture_alone() -> None:
     for rank in ranks:
         for number, image in rank.items():
             torch.testing.assert_close(image, first[number], rtol=0, atol=1e-6)
+
+
+class Counting:
+    """A store of pictures whose value is their index; `shape` is a picture's."""
+
+    shape = (3, 8, 8)
+
+    def __len__(self) -> int:
+        return COUNT
+
+    def read(self, indices: torch.Tensor) -> torch.Tensor:
+        if 13 in indices.tolist() and getattr(self, "broken", False):
+            raise UserError("picture 13 is broken")
+        return IMAGES[indices]
+
+
+def every_batch(**settings: object) -> list[Batch]:
+    """Augmented and mixed training batches of a run that goes on in its second epoch's middle."""
+    augments = [augmentations.build("pad_crop", padding=2), augmentations.build("color_jitter")]
+    images = settings.pop("images", IMAGES)
+    mixing = Mixing("mixup_or_cutmix", 1.0, COUNT, seed=5)
+    made = BatchLoader(
+        images, LABELS, 10, train=True, augments=augments, mixing=mixing, seed=5, position=lambda: (1, 3), **settings
+    )
+    return list(made)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_batches_are_the_same_wherever_the_pictures_lie(rank: int) -> None:
+    ranks = {"rank": rank, "world_size": 2}
+    expected = every_batch(**ranks)
+    assert len(expected) == 2
+    state = torch.get_rng_state()
+    for settings in (
+        {"place": "host"},
+        {"place": "workers", "workers": 1},
+        {"place": "workers", "workers": 2},
+        {"place": "workers", "workers": 2, "images": Part(Counting())},
+        {"place": "host", "images": Part(Counting())},
+    ):
+        found = every_batch(**settings, **ranks)
+        assert len(found) == len(expected), settings
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels), settings
+    assert torch.equal(torch.get_rng_state(), state)  # dropout's numbers are left alone
+
+
+def test_workers_serve_epoch_after_epoch_and_survive_an_abandoned_one() -> None:
+    epoch = 0
+    batches = loader(train=True, place="workers", workers=2, position=lambda: (epoch, 0))
+    first = labels_of(batches)
+    next(iter(batches))
+    for epoch in (0, 1):
+        expected = list(loader(train=True, position=lambda: (epoch, 0)))  # noqa: B023
+        found = list(batches)
+        assert all(torch.equal(a.images, b.images) for a, b in zip(found, expected, strict=True))
+    assert sorted(first) == list(range(COUNT))
+
+
+def test_an_error_in_a_worker_is_the_stores_own() -> None:
+    broken = Counting()
+    broken.broken = True  # type: ignore[attr-defined]
+    with pytest.raises(UserError, match="^picture 13 is broken$"):
+        list(BatchLoader(Part(broken), LABELS, 10, place="workers", workers=1))
+
+
+def test_parts_of_a_store_and_of_a_tensor_are_the_same_pictures() -> None:
+    for rows in (torch.tensor([3, 4, 5, 6]), torch.tensor([1, 5, 90]), torch.empty(0, dtype=torch.int64)):
+        in_memory, stored = take(IMAGES.contiguous(), rows), take(Counting(), rows)
+        assert torch.equal(in_memory, IMAGES[rows]) and torch.equal(stored[:], IMAGES[rows])
+        assert len(stored) == len(rows) and torch.equal(stored[:2], IMAGES[rows[:2]])
+    images = IMAGES.contiguous()
+    assert take(images, torch.arange(10, COUNT)).data_ptr() == images[10:].data_ptr()  # not another copy
+
+
+def test_fixed_seed_batches_are_those_of_the_first_release() -> None:
+    """Gathered channels-last, as floats, through ShiftZoomFlip with `uniforms`: the loader's steps until now."""
+    pixels = torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    augment = augmentations.build("shift_zoom_flip")
+    batches = BatchLoader(pixels, torch.arange(40), 16, train=True, augments=[augment], seed=3, position=lambda: (2, 0))
+    last = pixels.permute(0, 2, 3, 1).contiguous()
+    for batch in batches:
+        images = last.index_select(0, batch.labels).permute(0, 3, 1, 2).float().div_(255)
+        expected = augment(images, Draws(3, 2, batch.labels))
+        assert torch.equal(batch.images, expected) and batch.images.stride() == expected.stride()
+
+
+def test_pictures_lie_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu, cpu = torch.device("cuda", 0), torch.device("cpu")
+    free = 2 * IMAGES.nbytes
+    monkeypatch.setattr(keep.torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
+    assert keep.place_of("auto", IMAGES, gpu) == "device" == keep.place_of("device", IMAGES, gpu)
+    free = 2 * IMAGES.nbytes - 1
+    assert keep.place_of("auto", IMAGES, gpu) == "host" and keep.place_of("device", IMAGES, gpu) == "device"
+    free = IMAGES.nbytes - 1
+    with pytest.raises(UserError, match=r"--data.keep device: 103 pictures take 0.00 GiB, and cuda:0 has 0.00 GiB"):
+        keep.place_of("device", IMAGES, gpu)
+    assert keep.place_of("auto", IMAGES, cpu) == "device"
+    assert keep.place_of("workers", IMAGES, gpu) == "workers" and keep.place_of("host", IMAGES, cpu) == "host"
+    stored = Part(Counting())
+    assert keep.place_of("auto", stored, cpu) == "workers" and keep.place_of("host", stored, gpu) == "host"
+    with pytest.raises(UserError, match="--data.keep device: this source's pictures are read when"):
+        keep.place_of("device", stored, cpu)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from PIL import Image
-from support import Outcome
+from support import TINY, Outcome
 
 from plcnn.data import download
+from plcnn.data.augmentations import augmentations
 from plcnn.data.module import ImageData
 from plcnn.data.pictures import read_pictures
 from plcnn.data.sources import cifar10
@@ -97,3 +99,97 @@ def test_pictures_that_cannot_be_read_are_all_named() -> None:
     Path("empty").mkdir()
     with pytest.raises(UserError, match="No pictures in empty"):
         read_pictures(["empty"], (3, 4, 4))
+
+
+def test_mixing_is_for_training_alone() -> None:
+    module = data(mix="mixup", augment="flip")
+    batch = next(iter(module.train_dataloader()))
+    assert batch.images.dtype == batch.labels.dtype == torch.float32 and batch.labels.shape == (54, 10)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(batch.labels.sum(1), torch.ones(54))
+    assert next(iter(module.val_dataloader())).labels.dtype == torch.int64
+
+
+def test_nothing_needs_to_be_held_out() -> None:
+    module = data(val_fraction=0)
+    assert module.counts() == {"train": 60, "val": 0}
+    assert sum(len(batch.labels) for batch in module.train_dataloader()) == 60
+    assert list(module.val_dataloader()) == []
+
+
+def test_the_source_s_pictures_are_not_copied_for_the_usual_split() -> None:
+    module = data()
+    (train, _), (val, _) = module.sets["train"], module.sets["val"]
+    assert train.untyped_storage().data_ptr() == val.untyped_storage().data_ptr()
+    assert module.train_dataloader().read.images.data_ptr() == train.data_ptr()
+
+
+LIST = "[{class_path: pad_crop, init_args: {padding: 2}}, alternating_flip, {class_path: cutout, init_args: {size: 3}}]"
+
+
+def test_a_list_of_augmentations_and_mixing_go_through_config_checkpoint_and_resume(plcnn: Command) -> None:
+    Path("mine.yaml").write_text(f"data:\n  augment: {LIST}\n  mix: mixup_or_cutmix\n  mix_alpha: 0.5\n")
+    chosen = [*TINY, "--config", "mine.yaml", "--early_stopping.enabled", "false"]
+    assert plcnn("fit", *chosen, "--trainer.max_epochs", "2", "--name", "whole").code == 0
+    flags = ["--data.augment", LIST, "--data.mix", "mixup_or_cutmix", "--data.mix_alpha", "0.5"]
+    flags += ["--data.keep", "workers", "--data.workers", "1", "--early_stopping.enabled", "false"]
+    first = plcnn("fit", *TINY, *flags, "--trainer.max_epochs", "1", "--name", "parts")
+    assert first.code == 0, first.err
+    second = plcnn("fit", "--ckpt_path", "tb_logs/parts/version_0", "--trainer.max_epochs", "2")
+    assert second.code == 0, second.err
+    whole, parts = (
+        torch.load(f"tb_logs/{name}/version_0/checkpoints/last.ckpt", weights_only=True) for name in ("whole", "parts")
+    )
+    for key, value in whole["state_dict"].items():
+        assert torch.equal(value, parts["state_dict"][key]), key
+    stored = whole["datamodule_hyper_parameters"]
+    assert [c["class_path"] for c in stored["augment"]] == ["pad_crop", "alternating_flip", "cutout"]
+    assert stored["augment"] == parts["datamodule_hyper_parameters"]["augment"]
+    written = yaml.safe_load(Path("tb_logs/whole/version_0/config.yaml").read_text())["data"]
+    assert [{"init_args": {}, **choice} for choice in written["augment"]] == stored["augment"]
+    assert written["mix"] == stored["mix"] == "mixup_or_cutmix"
+    test = plcnn("test", "--ckpt_path", "tb_logs/whole/version_0")
+    assert test.code == 0, test.err
+
+
+def test_an_augmentation_of_ones_own_plugs_in_by_name(plcnn: Command) -> None:
+    Path("mine.py").write_text(
+        "import torch\nfrom plcnn.data.augmentations import augmentations\n\n@augmentations.register\nclass Dim:\n"
+        "    'Darken.\\n\\n    Args:\\n        least: the smallest factor.\\n    '\n\n"
+        "    def __init__(self, least: float = 0.5) -> None:\n        self.least = least\n\n"
+        "    def __call__(self, images, draws):\n"
+        "        factor = self.least + (1 - self.least) * draws.uniforms(1).view(-1, 1, 1, 1)\n"
+        "        return images * factor\n"
+    )
+    chosen = ["--plugins", "mine.py", "--data.augment", "[flip, dim]", "--trainer.max_epochs", "1"]
+    try:
+        outcome = plcnn("fit", *TINY, *chosen)
+        assert outcome.code == 0, outcome.err
+        chosen[3:4] = ["dim", "--data.augment.least", "x"]
+        assert "--data.augment.least: expected a number, got 'x'." in plcnn("fit", *TINY, *chosen).err
+    finally:
+        augmentations._choices.pop("dim", None)
+        augmentations.origins.pop("dim", None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("--data.augment [pad_crop,flap]", "--data.augment: Unknown augmentation 'flap'. Did you mean flip?"),
+        ("--data.augment [{class_path: flip, init_args: {q: 3}}]", "augmentation 'flip' has no argument 'q'"),
+        (
+            "--data.augment pad_crop --data.augment.padding x",
+            "--data.augment.padding: expected a whole number, got 'x'",
+        ),
+        ("--data.augment flip --data.augment.p 3", "augmentation 'flip': p: got 3.0; allowed: a probability, 0 to 1"),
+        ("--data.keep gpu", "--data.keep: expected auto, device, host or workers, got 'gpu'."),
+        ("--data.workers 0", "--data.workers: got 0; allowed: at least 1 process. For example --data.workers: 2"),
+        ("--data.mix mixu", "--data.mix: expected none, mixup, cutmix or mixup_or_cutmix, got 'mixu'."),
+        ("--data.mix_alpha 0", "--data.mix_alpha: got 0.0; allowed: above 0."),
+    ],
+)
+def test_a_mistake_is_one_line(plcnn: Command, typed: str, words: str) -> None:
+    command, rest = typed.split(" ", 1)
+    arguments = [command, rest] if rest.startswith("[") else [command, *rest.split()]
+    outcome = plcnn("fit", *TINY, *arguments)
+    assert outcome.code == 2 and words in outcome.err and len(outcome.err.splitlines()) == 1, outcome

@@ -1,37 +1,12 @@
-"""Augmentations by name: modules that change a batch of pictures, told by uniform numbers that belong to each picture.
-
-An augmentation holds no random state: ``draws`` says how many uniforms a picture consumes, and the loader brings them
-(``plcnn.data.randomness``), so a picture is changed alike in whatever batch it lies.
-"""
-
-from typing import Protocol
+"""Random shift, zoom and horizontal flip, as the Keras tutorial's `ImageDataGenerator` does them."""
 
 import torch
 from torch import Tensor, nn
 
-from plcnn.choice import Choice
+from plcnn.data.augmentations import augmentations
+from plcnn.data.memory_format import in_format_of
+from plcnn.data.randomness import Draws
 from plcnn.errors import UserError
-from plcnn.registry import Registry
-
-
-class Augment(Protocol):
-    """What an augmentation offers to the loader.
-
-    Attributes:
-        draws: how many uniform numbers a picture consumes.
-    """
-
-    draws: int
-
-    def __call__(self, images: Tensor, uniforms: Tensor) -> Tensor:
-        """Change images (batch, channels, height, width) by uniforms (batch, draws)."""
-
-
-class Augmentation(Choice):
-    """An augmentation by its registered name, with its arguments."""
-
-
-augmentations = Registry(Augmentation)
 
 
 @augmentations.register
@@ -51,8 +26,6 @@ class ShiftZoomFlip(nn.Module):
         UserError: an argument lies outside its range.
     """
 
-    draws = 5  # flip, shift x, shift y, zoom x, zoom y
-
     def __init__(self, shift: float = 0.2, zoom: float = 0.2, flip: float = 0.5) -> None:
         super().__init__()
         if not 0 <= shift <= 1:
@@ -63,17 +36,18 @@ class ShiftZoomFlip(nn.Module):
             raise UserError(f"flip={flip}: a probability, 0 to 1; 0 switches flipping off")
         self.shift, self.zoom, self.flip = shift, zoom, flip
 
-    def forward(self, images: Tensor, uniforms: Tensor) -> Tensor:
+    def forward(self, images: Tensor, draws: Draws) -> Tensor:
         """Change each picture by its own numbers.
 
         Args:
             images: (batch, channels, height, width), floating point.
-            uniforms: (batch, draws), in [0, 1): flip, shift x, shift y, zoom x, zoom y.
+            draws: five numbers for each picture: flip, shift x, shift y, zoom x, zoom y.
 
         Returns:
             (batch, channels, height, width), in the dtype and memory format of ``images``.
         """
         batch, channels, height, width = images.shape
+        uniforms = draws.uniforms(5)
         shift_x, shift_y = (self.shift * (2 * uniforms[:, 1:3] - 1)).unbind(1)
         zoom_x, zoom_y = (1 + self.zoom * (2 * uniforms[:, 3:5] - 1)).unbind(1)
         # the flip comes last: column o then reads what column size-1-o would, and o - c changes its sign
@@ -84,21 +58,7 @@ class ShiftZoomFlip(nn.Module):
             stacked = images.reshape(batch, channels * height, width)
             widened = torch.bmm(stacked, columns.transpose(1, 2)).view(batch, channels, height, width)
             moved = torch.matmul(rows.unsqueeze(1), widened)
-        channels_last = images.is_contiguous(memory_format=torch.channels_last)
-        return moved.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-
-
-@augmentations.register
-def none() -> nn.Module:
-    """Leave the pictures as they are."""
-    return _Unchanged()
-
-
-class _Unchanged(nn.Module):
-    draws = 0
-
-    def forward(self, images: Tensor, uniforms: Tensor) -> Tensor:
-        return images
+        return in_format_of(images, moved)
 
 
 def _reading(zoom: Tensor, shift: Tensor, size: int) -> Tensor:
