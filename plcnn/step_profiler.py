@@ -78,15 +78,15 @@ class StepProfiler(Profiler):
         return time.perf_counter()
 
     def describe(self) -> None:
-        """Print the summary, on rank zero."""
-        if self._local_rank in (None, 0) and (summary := self.summary()):
-            print(summary, flush=True)
+        """Print the summary of a training, on rank zero."""
+        if self._stage == "fit" and self._local_rank in (None, 0):
+            print(self.summary(), flush=True)
 
     def summary(self) -> str:
         """A row for each part: its milliseconds a step, and its share."""
         steps, total = self.steps - FIRST_STEPS, sum(self.seconds[row] for row in ROWS)
         if steps < 1:
-            return ""
+            return f"--profile: no step beyond the first {FIRST_STEPS} was taken."
         lines = [f"where a training step's time goes, mean of {steps:,} steps"]
         for row in ROWS:
             share = self.seconds[row] / total

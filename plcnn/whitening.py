@@ -14,17 +14,18 @@ EPS = 5e-4
 class WhiteningConv2d(nn.Conv2d):
     """A convolution whose frozen filters are the patches' principal components, each scaled to variance 1, and negated.
 
-    Filters that saw no pictures are rows of an orthogonal matrix and their negatives. The bias trains.
+    Filters that saw no pictures are rows of an orthogonal matrix and their negatives.
 
     Args:
         in_channels: channels of a picture.
         components: how many components to keep, at most `in_channels * patch_size**2`; filters are twice as many.
         patch_size: height and width of a patch in pixels.
         stride: pixels from one patch to the next.
+        bias: a bias that trains; without one, nothing has to be computed backward for this layer.
     """
 
-    def __init__(self, in_channels: int, components: int, patch_size: int, stride: int = 1) -> None:
-        super().__init__(in_channels, 2 * components, patch_size, stride)
+    def __init__(self, in_channels: int, components: int, patch_size: int, stride: int = 1, bias: bool = True) -> None:
+        super().__init__(in_channels, 2 * components, patch_size, stride, bias=bias)
         self.weight.requires_grad_(False)
         patch_values = in_channels * patch_size**2
         self._set_filters(nn.init.orthogonal_(torch.empty(patch_values, patch_values))[:components])

@@ -23,7 +23,8 @@ class QuickCNN(nn.Module):
         num_classes: number of classes.
         in_channels: channels of a picture.
         image_size: height and width of a picture in pixels.
-        components: how many of a patch's principal components to keep, each with both signs.
+        components: how many of a patch's principal components to keep, 1 or more, each with both signs; all where a
+            patch has fewer values.
         mixed: channels that the 1x1 convolution makes of them.
         widths: channels of each stage's convolutions.
         norm_momentum: weight of the newest batch in the batch norms' running statistics, above 0, at most 1.
@@ -42,23 +43,22 @@ class QuickCNN(nn.Module):
         image_size: int = 32,
         components: int = 24,
         mixed: int = 32,
-        widths: tuple[tuple[int, ...], ...] = ((32,), (64, 96), (128, 128)),
+        widths: tuple[tuple[int, ...], ...] = ((32,), (64, 64), (128, 128)),
         norm_momentum: float = 0.4,
     ) -> None:
         super().__init__()
         if not widths or not all(widths) or min(map(min, widths)) < 1:
             raise wrong_value("widths", widths, "a list of numbers, each 1 or more, for each stage", [[32], [64, 96]])
-        most = in_channels * self.patch_size**2
-        if not 1 <= components <= most:
-            raise wrong_value("components", components, f"1 to {most}, the values of a 4x4 patch", min(24, most))
-        if mixed < 1:
-            raise wrong_value("mixed", mixed, "1 or more", 32)
+        for key, value, example in (("components", components, 24), ("mixed", mixed, 32)):
+            if value < 1:
+                raise wrong_value(key, value, "1 or more", example)
         if not 0 < norm_momentum <= 1:
             raise wrong_value("norm_momentum", norm_momentum, "a number above 0, at most 1", 0.4)
         smallest = self.patch_size + self.stride * (2 ** (len(widths) - 1) - 1)
         if image_size < smallest:
             raise wrong_value("image_size", image_size, f"{smallest} pixels or more for {len(widths)} stages", smallest)
-        self.whiten = WhiteningConv2d(in_channels, components, self.patch_size, self.stride)
+        components = min(components, in_channels * self.patch_size**2)
+        self.whiten = WhiteningConv2d(in_channels, components, self.patch_size, self.stride, bias=False)
         layers: list[nn.Module] = [
             nn.ReLU(inplace=True),
             identity_convolution(2 * components, mixed, kernel_size=1),
