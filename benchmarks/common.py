@@ -23,6 +23,7 @@ BASE = HERE.parent / "configs" / "base.yaml"
 SHAPES = 6400
 """Training pictures of the embedded data set where no folder with CIFAR-10 is given; 640 of them are held out."""
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -108,7 +109,7 @@ def _text(value: Any) -> str:
     return "-" if value is None else f"{value:,}" if type(value) is int else str(value)
 
 
-def turn_by_turn(sides: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
+def turn_by_turn(sides: Mapping[K, Callable[[], T]], repeats: int) -> dict[K, list[T]]:
     """Run the sides of a comparison A B A B A B, so that a machine that slows down slows all of them down.
 
     Returns:
@@ -116,7 +117,7 @@ def turn_by_turn(sides: Mapping[str, Callable[[], T]], repeats: int) -> dict[str
     """
     if repeats < 1:
         fail(f"--repeats must be at least 1, got {repeats}.")
-    results: dict[str, list[T]] = {name: [] for name in sides}
+    results: dict[K, list[T]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, side in sides.items():
             results[name].append(side())

@@ -81,7 +81,7 @@ def training(images: Any, labels: Any, precision: str, device: Any, most: int) -
     import torch
     from device import Steps, seconds
 
-    network = plcnn.build("keras_cnn", num_classes=10).to(device, memory_format=torch.channels_last)
+    network = plcnn.build("keras_cnn", num_classes=10).to(device).to(memory_format=torch.channels_last)
     steps = Steps(network, precision, device)
     images = (images.float() / 255).to(device, memory_format=torch.channels_last)
     labels, count = labels.to(device), max(1, most // len(images))
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         plain = image_data(given.root, given.pictures, batch_size=given.batch_size)
         batches = list(plain.train_dataloader())
         images, labels = (torch.cat([batch[i] for batch in batches]).contiguous() for i in (0, 1))
-        sides = {"keras_cnn's training": training(*batches[0], given.precision, device, most)}
+        sides = {"keras_cnn's training": training(batches[0].images, batches[0].labels, given.precision, device, most)}
         for name in given.augments or names():
             data = image_data(given.root, given.pictures, batch_size=given.batch_size, augment=name)
             sides[f"plcnn {name}"] = passes(plcnn_loader(data, given.accelerator), most, device)

@@ -11,6 +11,7 @@ not an option here is handed on to `plcnn fit`.
 
 import statistics
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from common import BASE, SHAPES, Finished, Report, add_root, data_flags, fit, parser, run, turn_by_turn
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         flags += [f"--trainer.limit_{kind}_batches", str(given.batches)]
     flags += ["--trainer.callbacks+", "probes.CudaPeak", *others]
     imports = [*WRAPPER, sys.executable, "-c", "import torch, lightning.pytorch"]
-    sides = {
+    sides: dict[str, Callable[[], Finished]] = {
         "import torch, lightning": partial(run, imports),
         "plcnn fit": lambda: fit(*flags, wrapper=WRAPPER).finished,
     }

@@ -11,6 +11,7 @@ fit`.
 
 import statistics
 import sys
+from collections.abc import Callable
 from functools import partial
 
 from common import BASE, Report, add_root, data_flags, fit, parser, plcnn, run, turn_by_turn
@@ -45,7 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
         "plcnn --help": plcnn("--help"),
         "plcnn fit --help": plcnn("fit", "--help"),
     }
-    sides = {name: partial(seconds_of, name, command) for name, command in commands.items()}
+    sides: dict[str, Callable[[], dict[str, float]]] = {
+        name: partial(seconds_of, name, command) for name, command in commands.items()
+    }
     sides["plcnn fit"] = one_step
     turn_by_turn(sides, 1)
     for turns in turn_by_turn(sides, given.repeats).values():

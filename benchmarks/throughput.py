@@ -26,7 +26,7 @@ def variant(arch: str, size: int, batch_size: int, precision: str, compiled: boo
     import torch
     from device import Steps, seconds
 
-    network = plcnn.build(arch, num_classes=10, image_size=size).to(device, memory_format=torch.channels_last)
+    network = plcnn.build(arch, num_classes=10, image_size=size).to(device).to(memory_format=torch.channels_last)
     if compiled:
         network.compile()
     hand = Steps(network, precision, device)
