@@ -181,13 +181,6 @@ class Classifier(LightningModule):
         prepare(self.device)
         compile_in_place(self.net, self.compile_mode, self.device)
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Leave the loader's batches where they are, on the device, without a search through them for tensors."""
-        if batch.images.device == device:
-            return batch
-        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
-        return moved
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the mean cross-entropy of a batch."""
         return self._step("train", batch)

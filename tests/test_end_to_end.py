@@ -312,3 +312,9 @@ def test_a_run_can_be_tested_as_it_ends(plcnn: Command) -> None:
     assert outcome.out.splitlines()[-1] == later.out.splitlines()[-1]
     assert json.loads(tested.read_text()) == json.loads((run / "test_2.json").read_text())
     assert sorted(path.name for path in run.glob("config*.yaml")) == ["config.yaml"]
+
+
+def test_a_training_can_end_before_its_first_validation(plcnn: Command) -> None:
+    outcome = plcnn("fit", *TINY, "--trainer.max_steps", "1")
+    assert outcome.code == 0, outcome.err
+    assert "stopped    after 1 steps (--trainer.max_steps)" in outcome.out

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lightning.pytorch import callbacks
+from lightning.pytorch import Trainer, callbacks
 
 
 class EarlyStopping(callbacks.EarlyStopping):
@@ -26,3 +26,9 @@ class EarlyStopping(callbacks.EarlyStopping):
     ) -> None:
         super().__init__(monitor=monitor, mode=mode, patience=patience, min_delta=min_delta, verbose=False)
         self.enabled = enabled
+
+    def _should_skip_check(self, trainer: Trainer) -> bool:
+        """Pass over an epoch that ended (by `max_steps`, say) before the first validation."""
+        measured = trainer.callback_metrics
+        unmeasured = self.monitor.startswith("val/") and not any(name.startswith("val/") for name in measured)
+        return unmeasured or super()._should_skip_check(trainer)

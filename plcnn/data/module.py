@@ -9,7 +9,7 @@ from torch import Tensor
 
 from plcnn.data.augmentations import Augment, Augmentation, augmentations
 from plcnn.data.keep import Keep, Place, place_of
-from plcnn.data.loader import BatchLoader
+from plcnn.data.loader import Batch, BatchLoader
 from plcnn.data.mixing import Mix, Mixing
 from plcnn.data.pictures import read_pictures
 from plcnn.data.sources import PictureSource, Source, sources
@@ -167,6 +167,13 @@ class ImageData(LightningDataModule):
         mixing = Mixing(self.mix, self.mix_alpha, len(self.classes), self.seed) if self.mix != "none" else None
         settings = {"augments": self.augments, "mixing": mixing, "seed": self.seed, "position": position}
         return self.loader("train", place, train=True, **settings)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Leave the loader's batches where they are, on the device, without a search through them for tensors."""
+        if batch.images.device == device:
+            return batch
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
 
     def val_dataloader(self) -> BatchLoader:
         """The validation pictures in order, unchanged."""
