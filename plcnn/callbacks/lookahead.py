@@ -28,9 +28,9 @@ class Lookahead(Callback):
 
     def __init__(self, enabled: bool = False, every: int = 5, decay: float = 0.95) -> None:
         if every < 1:
-            raise wrong_value("every", every, "a number of steps, 1 or more", 5)
+            raise wrong_value("--lookahead.every", every, "a number of steps, 1 or more", 5)
         if not 0 <= decay < 1:
-            raise wrong_value("decay", decay, "a share from 0 up to, not including, 1", 0.95)
+            raise wrong_value("--lookahead.decay", decay, "a share from 0 up to, not including, 1", 0.95)
         self.enabled, self.every, self.decay = enabled, every, decay
         self._slow: list[Tensor] = []
 
