@@ -9,8 +9,10 @@ from typing import Any, Literal
 import torch
 
 from plcnn.errors import UserError
+from plcnn.terminal import warn
 
 FOLDER = "checkpoints"
+LAST = "last.ckpt"
 
 
 def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
@@ -27,14 +29,42 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{_runs(path.parent)}", exit_code=2)
+        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
     best = sorted(folder.glob("best-*.ckpt"), key=lambda p: p.stat().st_mtime)
-    last = list(folder.glob("last.ckpt"))
+    last = list(folder.glob(LAST))
     wanted, other = (best, last) if prefer == "best" else (last, best)
     if not wanted and not other:
-        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.{_runs(path)}", exit_code=2)
+        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.{runs_in(path)}", exit_code=2)
     return (wanted or other)[-1]
+
+
+def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The checkpoint from which a run goes on, with its content: the last one, or else the newest that can be read.
+
+    Args:
+        folder: a run folder.
+
+    Returns:
+        None where there is none yet.
+
+    Raises:
+        UserError: if there are some and none can be read.
+    """
+    best = sorted((folder / FOLDER).glob("best-*.ckpt"), key=lambda path: path.stat().st_mtime, reverse=True)
+    faults: list[UserError] = []
+    for path in [*(folder / FOLDER).glob(LAST), *best]:
+        try:
+            content = read(path)
+        except UserError as fault:
+            faults.append(fault)
+            continue
+        if faults:
+            warn(f"{faults[0]} Going on from {path}.")
+        return path, content
+    if faults:
+        raise faults[0]
+    return None
 
 
 def run_folder(checkpoint: Path) -> Path | None:
@@ -88,7 +118,7 @@ def _what_was_found(error: pickle.UnpicklingError) -> str:
     return f" ({found[0].split('. ')[0].rstrip('.')[:120]})" if found else ""
 
 
-def _runs(folder: Path) -> str:
+def runs_in(folder: Path) -> str:
     """A sentence that names the newest runs in a folder that may not exist."""
     inside = folder.iterdir() if folder.is_dir() else ()
     runs = sorted((p for p in inside if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)

@@ -15,7 +15,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
@@ -32,7 +32,10 @@ from plcnn.callbacks.interruption import Interrupted, Interruption
 from plcnn.callbacks.lookahead import Lookahead
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
+from plcnn.callbacks.step_seeds import StepSeeds
 from plcnn.callbacks.tensorboard import TensorBoard
+from plcnn.callbacks.within_epoch import WithinEpoch
+from plcnn.checkpoint_io import SyncedCheckpointIO
 from plcnn.checks import (
     check_accelerator,
     check_epochs_are_left,
@@ -45,7 +48,9 @@ from plcnn.data.module import ImageData
 from plcnn.errors import UserError
 from plcnn.event_files import cut_back
 from plcnn.parser import CHOICES, Parser
-from plcnn.run import new_run_folder, run_folder, unused
+from plcnn.resume import NEWEST, given, named_run
+from plcnn.run import new_run_folder, newest_config, newest_run, run_folder, unused
+from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
 from plcnn.trainer import Trainer
 
@@ -76,11 +81,13 @@ class CLI(LightningCLI):
 
     Args:
         arguments: the command line without the program's name; the first is the command.
+        run: the run folder that `fit` goes on with; its newest config is among the arguments already.
     """
 
-    def __init__(self, arguments: list[str]) -> None:
+    def __init__(self, arguments: list[str], run: Path | None = None) -> None:
         self.arguments = arguments
         self.command = arguments[0]
+        self.run = run
         self.checkpoint: Path | None = None
         super().__init__(
             Classifier,
@@ -107,6 +114,12 @@ class CLI(LightningCLI):
             "--plugins", type=str | list[str], default=[], help="Python files whose registered names can be used."
         )
         parser.add_argument(
+            "--resume",
+            type=str | None,
+            default=None,
+            help="For fit: the run folder to go on with; 'auto' takes the newest run of the --name, or starts one.",
+        )
+        parser.add_argument(
             "--profile", type=bool, default=False, help="For fit: print at the end where a step's time went."
         )
         parser.add_argument(
@@ -128,35 +141,62 @@ class CLI(LightningCLI):
         """Parse, with the checkpoint's settings as the layer below configs and flags."""
         arguments = in_layers(self.arguments[1:], CHOICES)
         if self.command != "show" and not asks_for_help(arguments):
+            if self.command == "fit" and given(arguments, "resume") == NEWEST and not self.run:
+                arguments = self._with_newest_run(parser, arguments)
             self._find_checkpoint(typed(arguments))
         if self.checkpoint:
             self._set_checkpoint_defaults()
             folder = checkpoints.run_folder(self.checkpoint)
-            if self.command == "fit" and folder:
-                arguments = ["--config", str(folder / "config.yaml"), *arguments]
+            if self.command == "fit" and folder and not self.run:
+                arguments = ["--config", str(newest_config(folder)), *arguments]
         self.config = parser.parse_args([self.command, *arguments])
         self.config[self.command]["plugins"] = plugins.loaded()
         check_seed(self.config[self.command]["seed_everything"])
+        if self.command == "fit":
+            self.config["fit"]["resume"] = None
+        if self.run:
+            self.config["fit"]["ckpt_path"] = None
         if self.checkpoint:
-            self.config[self.command]["ckpt_path"] = str(self.checkpoint)
             self.config[self.command]["model"]["weights"] = None  # the checkpoint's take their place
             self._refuse_another_model()
+
+    def _with_newest_run(self, parser: LightningArgumentParser, arguments: list[str]) -> list[str]:
+        """Find the newest run of the name that was asked for, and put its settings below the arguments."""
+        config = parser.parse_args([self.command, *arguments])[self.command]
+        folder = newest_run(config["trainer"]["default_root_dir"], config["name"])
+        settings = newest_config(folder) if folder else None
+        if settings is None:
+            return arguments
+        self.run = folder
+        return ["--config", str(settings), *arguments]
 
     def _parse_ckpt_path(self) -> None:
         """Do not let the checkpoint's settings beat the command line's, as LightningCLI would."""
 
     def _find_checkpoint(self, values: dict[str, list[str]]) -> None:
-        """Find the checkpoint: a flag's, a config's, or that of the run in whose folder a config lies."""
-        configs = values.get("config", [])
-        given = [*filter(None, (read_yaml(c).get("ckpt_path") for c in configs)), *values.get("ckpt_path", [])]
-        if not given and self.command in FROM_CHECKPOINT:
-            given = [Path(c).parent for c in configs if (Path(c).parent / checkpoints.FOLDER).is_dir()]
-            if not given:
-                raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
-        if given:
-            self.checkpoint = checkpoints.find(given[-1], "last" if self.command == "fit" else "best")
+        """Find the checkpoint: of the run that goes on, of a flag, a config, or of the run in which a config lies."""
+        if self.run:
+            found = checkpoints.newest(self.run)
+            if found:
+                self.checkpoint, self.content = found
+                self._check_plugins()
+            return
+        path = next(iter(values.get("ckpt_path", [])[::-1]), None) or self._from_configs(values.get("config", []))
+        if path:
+            self.checkpoint = checkpoints.find(path, "last" if self.command == "fit" else "best")
             self.content = checkpoints.read(self.checkpoint)
             self._check_plugins()
+        elif self.command in FROM_CHECKPOINT:
+            raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
+
+    def _from_configs(self, configs: list[str]) -> str | Path | None:
+        for config in reversed(configs):
+            folder = Path(config).expanduser().parent
+            if self.command in FROM_CHECKPOINT and (folder / checkpoints.FOLDER).is_dir():
+                return folder
+            if path := read_yaml(config).get("ckpt_path"):
+                return str(path)
+        return None
 
     def _check_plugins(self) -> None:
         name = self.content["hyper_parameters"]["arch"]["class_path"]
@@ -189,7 +229,8 @@ class CLI(LightningCLI):
         check_accelerator(config["trainer"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
-            check_epochs_are_left(config["trainer"], self._epochs_done(), self.checkpoint)
+            if not self.run:
+                check_epochs_are_left(config["trainer"], self._epochs_done(), self.checkpoint)
             for key in ("early_stopping", "checkpoints"):
                 check_monitor(
                     key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
@@ -217,6 +258,8 @@ class CLI(LightningCLI):
         """Build the trainer around a run folder."""
         config = self._get(self.config_init, "trainer")
         folder = self._run_folder(config["default_root_dir"])
+        if self.run and _is_rank_zero() and not config["fast_dev_run"]:
+            cut_back(self.run, self._epochs_done(), self.content["global_step"] if self.checkpoint else -1)
         if config["logger"] in (None, True):
             config["logger"] = self._logger(folder) if self.command in ("fit", "test") else False
         config["default_root_dir"] = str(folder or config["default_root_dir"])
@@ -224,6 +267,8 @@ class CLI(LightningCLI):
             config["limit_val_batches"] = 0
         if self._get(self.config, "profile"):
             config["profiler"] = StepProfiler()
+        if not any(isinstance(plugin, CheckpointIO) for plugin in _as_list(config["plugins"])):
+            config["plugins"] = [*_as_list(config["plugins"]), SyncedCheckpointIO()]
         if config["enable_progress_bar"] is None:
             config["enable_progress_bar"] = sys.stdout.isatty()
         try:
@@ -237,24 +282,20 @@ class CLI(LightningCLI):
 
     def _run_folder(self, root: str) -> Path | None:
         """The folder this command writes to: a new one for `fit`, the checkpoint's own run for what continues it."""
-        own = checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
-        if self.command == "fit" and own and self.checkpoint and self.checkpoint.name != "last.ckpt":
-            own = None
-        if self.command == "fit" and own and _is_rank_zero():
-            cut_back(own, self._epochs_done(), self.content["global_step"])
-        if own or self.command != "fit" or self._get(self.config, "trainer")["fast_dev_run"]:
-            return own
+        if self.command != "fit":
+            return checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
+        if self.run or self._get(self.config, "trainer")["fast_dev_run"]:
+            return self.run
         return new_run_folder(root, self._get(self.config, "name")) if _is_rank_zero() else None
 
-    def _logger(self, folder: Path | None) -> TensorBoardLogger | bool:
+    def _logger(self, folder: Path | None) -> RunLogger | bool:
         if folder is None and _is_rank_zero():
             return False
-        folder = folder or Path("tb_logs/run/version_0")  # another rank's logger writes nothing
-        root, name, version = folder.parent.parent, folder.parent.name, folder.name
-        return TensorBoardLogger(str(root), name=name, version=version, default_hp_metric=False)
+        return RunLogger(folder or Path("tb_logs/run/version_0"))  # another rank's logger writes nothing
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
-        ours: list[Callback] = [FiniteLoss(), History(), Interruption(), *callbacks, Ending()]
+        ours: list[Callback] = [FiniteLoss(), History(), StepSeeds(), WithinEpoch(), Interruption()]
+        ours += [*callbacks, Ending()]
         if self.command == "fit":
             ours.append(SaveConfig(self._parser(self.command), self.config[self.command]))
         given = config["callbacks"] or []
@@ -266,6 +307,8 @@ class CLI(LightningCLI):
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
+        if self.checkpoint:
+            kwargs["ckpt_path"] = str(self.checkpoint)
         return kwargs if subcommand == "show" else {**kwargs, "weights_only": True}
 
     def validate(self, **kwargs: Any) -> None:
@@ -277,9 +320,11 @@ class CLI(LightningCLI):
         self._measure("test", "test", kwargs)
 
     def after_fit(self) -> None:
-        """Test the run that has just ended, where that was asked for."""
+        """Test the run that has just ended, where that was asked for and has not been done."""
         if self._get(self.config, "test_after") and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             self.checkpoint = checkpoints.find(run_folder(self.trainer))
+            if self.run and any(self.checkpoint.name in path.read_text() for path in self.run.glob("test*.json")):
+                return
             self.test(model=self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True)
 
     def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
@@ -313,6 +358,10 @@ def _is_rank_zero() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
 def _plain(choice: Any) -> Any:
     return choice.as_dict() if hasattr(choice, "as_dict") else choice
 
@@ -330,9 +379,12 @@ def run(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.
     warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
+    folder = named_run(arguments[0], arguments[1:])
+    if folder:
+        arguments = [arguments[0], "--config", str(newest_config(folder)), *arguments[1:]]
     load_plugins(arguments[1:])
     try:
-        CLI(arguments)
+        CLI(arguments, folder)
     except Interrupted as interruption:
         raise UserError(str(interruption), interruption.exit_code) from interruption
     except SIGTERMException as interruption:

@@ -65,8 +65,8 @@ class Parser(LightningArgumentParser):
         return keys
 
     def dump(self, *args: Any, **kwargs: Any) -> str:
-        """The configuration as YAML, with registered names in place of import paths."""
-        return short_names(super().dump(*args, **kwargs))
+        """The configuration as YAML, with registered names in place of import paths, and no empty `init_args`."""
+        return re.sub(r"^ *init_args: \{\}\n", "", short_names(super().dump(*args, **kwargs)), flags=re.MULTILINE)
 
     def format_help(self, *args: Any) -> str:
         """The help, with registered names in place of import paths."""

@@ -47,6 +47,20 @@ def run_folder(trainer: Trainer) -> Path:
     return Path(trainer.strategy.broadcast(trainer.default_root_dir))
 
 
+def newest_config(folder: Path) -> Path | None:
+    """The settings with which a run was begun or last went on; None where no run has begun in the folder."""
+    found = [path for path in folder.glob("config*.yaml") if path.stem.removeprefix("config_").isdecimal()]
+    first = [folder / "config.yaml"] if (folder / "config.yaml").is_file() else []
+    return max(found, key=lambda path: int(path.stem.removeprefix("config_")), default=next(iter(first), None))
+
+
+def newest_run(root: str | Path, name: str) -> Path | None:
+    """The run folder with the highest number; None where there is none."""
+    parent = Path(root).expanduser() / name
+    runs = [path for path in parent.glob("version_*") if _number(path.name) >= 0]
+    return max(runs, key=lambda path: _number(path.name), default=None)
+
+
 def unused(path: Path) -> Path:
     """The path itself, or with the first of `_2`, `_3` ... after its stem at which nothing stands yet."""
     candidate, number = path, 1
@@ -64,6 +78,8 @@ def short(path: Path) -> str:
 
 def next_command(command: str, folder: Path) -> str:
     """What to type to run a command on a run folder."""
+    if command == "fit":
+        return f"plcnn fit --resume {shlex.quote(short(folder))}"
     files = plugins.option(short(Path(path)) for path in plugins.loaded())
     return f"plcnn {command} --ckpt_path {shlex.quote(short(folder))}{files}"
 

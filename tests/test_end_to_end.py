@@ -287,13 +287,27 @@ def test_a_moved_checkpoint_goes_on_in_a_run_of_its_own(plcnn: Command) -> None:
     assert [row["epoch"] for row in rows(Path("tb_logs/on/version_0"))] == ["1", "2", "3"]
 
 
-def test_a_finished_run_says_how_to_go_further(plcnn: Command) -> None:
-    assert plcnn("fit", *TINY, "--trainer.max_epochs", "2").code == 0
-    files = sorted(RUN.iterdir())
-    outcome = plcnn("fit", "--ckpt_path", RUN)
-    assert outcome.code == 2 and "its epochs (2) are done. To go further, add --trainer.max_epochs" in outcome.err
-    assert sorted(RUN.iterdir()) == files
-    assert "epoch 3/3" in plcnn("fit", "--ckpt_path", RUN, "--trainer.max_epochs", "3").out
+@pytest.mark.parametrize(
+    ("stopping", "further", "epochs"),
+    [
+        ([], ["--trainer.max_epochs", "3"], 3),
+        (["--model.optimizer.lr", "0", "--early_stopping.patience", "1"], ["--early_stopping.patience", "2"], 3),
+        (["--trainer.max_steps", "4"], ["--trainer.max_steps", "6"], 2),
+    ],
+)
+def test_a_finished_run_says_how_to_go_further(
+    plcnn: Command, stopping: list[str], further: list[str], epochs: int
+) -> None:
+    epoch_limit = [] if "--trainer.max_epochs" not in further else ["--trainer.max_epochs", "2"]
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "9", *stopping, *epoch_limit).code == 0
+    before = {path: path.read_bytes() for path in RUN.rglob("*") if path.is_file() and path.name != "manifest.json"}
+    outcome = plcnn("fit", "--resume", RUN)
+    assert outcome.code == 0, outcome.err
+    assert f"nothing was left to do; to go further, add {further[0]} with more than " in outcome.out
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.name for path in RUN.rglob("*")} - {path.name for path in before} <= {"checkpoints", "manifest.json"}
+    assert plcnn("fit", "--resume", RUN, *further).code == 0
+    assert [row["epoch"] for row in rows()][-1] == str(epochs)
 
 
 def test_a_profile_is_printed(spawn: Callable[..., "subprocess.Popen[str]"]) -> None:

@@ -48,10 +48,10 @@ def test_a_signal_ends_with_its_code_and_a_checkpoint_that_resumes(
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert f"error: interrupted by {number.name}. To go on: plcnn fit --ckpt_path {LAST.parents[1]}" in err
+    assert f"error: interrupted by {number.name}. To go on: plcnn fit --resume {LAST.parents[1]}" in err
     assert "Traceback" not in err
     content = torch.load(LAST, weights_only=True)
-    resumed = plcnn("fit", "--ckpt_path", "tb_logs/run/version_0", "--trainer.max_epochs", str(content["epoch"] + 2))
+    resumed = plcnn("fit", "--resume", "tb_logs/run/version_0", "--trainer.max_epochs", str(content["epoch"] + 2))
     assert resumed.code == 0, resumed.err
     history = Path("tb_logs/run/version_0/history.csv").read_text().splitlines()[1:]
     assert [int(row.split(",")[0]) for row in history] == list(range(1, content["epoch"] + 3))

@@ -1,12 +1,11 @@
 """What a run prints: what is trained on what, a line an epoch, how it ended and what to do next."""
 
 import shlex
-import sys
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from tqdm import tqdm
 
+from plcnn import terminal
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.history import history_of
@@ -20,10 +19,9 @@ MOST_LAYERS = 40
 
 
 def say(trainer: Trainer, text: str) -> None:
-    """Print on rank zero, above the progress bars where there are any."""
+    """Print on rank zero."""
     if trainer.is_global_zero:
-        tqdm.write(text)
-        sys.stdout.flush()
+        terminal.say(text)
 
 
 class Opening(Callback):
@@ -82,12 +80,22 @@ class EpochLine(Callback):
 class Ending(Callback):
     """Prints why the training stopped, its best epoch, where everything lies, and the next command."""
 
+    def __init__(self) -> None:
+        self._trained = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that there was something to do."""
+        self._trained = True
+
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the ending."""
         history = history_of(trainer)
         if not history.rows or trainer.fast_dev_run:
             return
-        lines = [f"stopped    {_why(trainer)}"]
+        why, further = _why(trainer)
+        lines = [f"stopped    {why}"]
+        if not self._trained:
+            lines.append(f"           nothing was left to do; to go further, add {further}")
         checkpoints = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
         best = history.best(checkpoints.monitor, checkpoints.mode) if checkpoints and checkpoints.monitor else None
         if best:
@@ -103,16 +111,21 @@ class Ending(Callback):
         say(trainer, "\n".join(lines))
 
 
-def _why(trainer: Trainer) -> str:
+def _why(trainer: Trainer) -> tuple[str, str]:
+    """Why the training stopped, and the option with which it would go on."""
     stopping = next((c for c in trainer.callbacks if isinstance(c, EarlyStopping)), None)
+    epoch = trainer.current_epoch
     if stopping is not None and trainer.should_stop and stopping.wait_count >= stopping.patience:
         epochs = f"{stopping.patience} epoch{'s' if stopping.patience > 1 else ''}"
-        return f"early, after epoch {trainer.current_epoch}: {stopping.monitor} has not improved for {epochs}"
+        reason = f"early, after epoch {epoch}: {stopping.monitor} has not improved for {epochs}"
+        return reason, f"--early_stopping.patience with more than {stopping.wait_count}"
     if trainer.max_steps > 0 and trainer.global_step >= trainer.max_steps:
-        return f"after {trainer.global_step} steps (--trainer.max_steps)"
-    if trainer.max_epochs and trainer.current_epoch >= trainer.max_epochs:
-        return f"after epoch {trainer.current_epoch} (--trainer.max_epochs)"
-    return f"after epoch {trainer.current_epoch}"
+        reason = f"after {trainer.global_step} steps (--trainer.max_steps)"
+        return reason, f"--trainer.max_steps with more than {trainer.global_step}"
+    further = f"--trainer.max_epochs with more than {epoch}"
+    if trainer.max_epochs and epoch >= trainer.max_epochs:
+        return f"after epoch {epoch} (--trainer.max_epochs)", further
+    return f"after epoch {epoch}", further
 
 
 def _started_from(classifier: Classifier) -> str:

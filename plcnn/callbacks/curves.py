@@ -5,6 +5,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from plcnn.callbacks.history import history_of
+from plcnn.files import failing_softly, written_aside
 from plcnn.run import run_folder
 
 
@@ -52,6 +53,5 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.has_data():
             axes.legend()
-    aside = path.with_suffix(".tmp")
-    figure.savefig(aside, format="png", dpi=110)
-    aside.replace(path)
+    with failing_softly(path.name), written_aside(path) as aside:
+        figure.savefig(aside, format="png", dpi=110)

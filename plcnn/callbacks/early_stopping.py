@@ -1,8 +1,8 @@
 """Early stopping: Lightning's, with the seed's settings as defaults."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from lightning.pytorch import Trainer, callbacks
+from lightning.pytorch import LightningModule, Trainer, callbacks
 
 
 class EarlyStopping(callbacks.EarlyStopping):
@@ -26,6 +26,14 @@ class EarlyStopping(callbacks.EarlyStopping):
     ) -> None:
         super().__init__(monitor=monitor, mode=mode, patience=patience, min_delta=min_delta, verbose=False)
         self.enabled = enabled
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint's best value and count of epochs; the patience is the one asked for now."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take no further epoch where the run that goes on had stopped already."""
+        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
 
     def _should_skip_check(self, trainer: Trainer) -> bool:
         """Pass over an epoch that ended (by `max_steps`, say) before the first validation."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from plcnn.files import failing_softly, written_aside
 from plcnn.run import run_folder
 
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc", "lr", "seconds", "pictures/s")
@@ -81,12 +82,10 @@ class History(Callback):
 
     def _write(self) -> None:
         assert self.path is not None
-        aside = self.path.with_suffix(".tmp")
-        with aside.open("w", newline="") as file:
+        with failing_softly(self.path.name), written_aside(self.path) as aside, aside.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
-        aside.replace(self.path)
 
     def best(self, metric: str, mode: str) -> dict[str, float] | None:
         """The row with the best value of a metric, the first of equals; None where it was never measured."""

@@ -5,11 +5,13 @@ from typing import Any
 from lightning.pytorch import Callback
 from lightning.pytorch.cli import LightningArgumentParser
 
-from plcnn.run import run_folder, unused
+from plcnn.errors import UserError
+from plcnn.files import written_aside
+from plcnn.run import newest_config, run_folder, unused
 
 
 class SaveConfig(Callback):
-    """Saves the configuration into the run folder; a resumed run adds config_2.yaml and so on.
+    """Saves the configuration into the run folder; a resumed run with other settings adds config_2.yaml.
 
     Args:
         parser: the parser of the command.
@@ -20,8 +22,20 @@ class SaveConfig(Callback):
         self.parser, self.config = parser, config
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Write the file, on rank zero."""
+        """Write the file, on rank zero, unless the newest one there says the same.
+
+        Raises:
+            UserError: if the disk does not take it; the run could not go on later.
+        """
         folder = run_folder(trainer)
         if stage != "fit" or not trainer.is_global_zero or trainer.fast_dev_run:
             return
-        unused(folder / "config.yaml").write_text(self.parser.dump(self.config, skip_none=False))
+        text = self.parser.dump(self.config, skip_none=False)
+        newest = newest_config(folder)
+        if newest and newest.read_text() == text:
+            return
+        try:
+            with written_aside(unused(folder / "config.yaml")) as aside:
+                aside.write_text(text)
+        except OSError as error:
+            raise UserError(f"{folder / 'config.yaml'} cannot be written: {error.strerror or error}.") from error

@@ -9,9 +9,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from plcnn.callbacks.history import history_of
 from plcnn.classifier import LOGGED
-
-BY_STEP = "step/"
-"""Prefix of the tags that are drawn against the optimizer step; all others are drawn against the epoch."""
+from plcnn.event_files import BY_STEP
 
 
 class TensorBoard(Callback):
@@ -26,12 +24,16 @@ class TensorBoard(Callback):
         self.graph, self.pictures = graph, pictures
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log pictures, graph and hyper-parameters."""
-        for writer in _writers(trainer):
-            if self.pictures and not history_of(trainer).rows:
-                writer.add_image("training pictures", _grid(trainer, self.pictures), 0)
-            if self.graph and not history_of(trainer).rows:
+        """Log the graph of a fresh network, before it is compiled."""
+        if self.graph and trainer.ckpt_path is None:
+            for writer in _writers(trainer):
                 _add_graph(writer, pl_module)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log hyper-parameters, and the pictures of a fresh training."""
+        for writer in _writers(trainer):
+            if self.pictures and trainer.global_step == 0:
+                writer.add_image("training pictures", _grid(trainer, self.pictures), 0)
             _add_hparams(writer, _settings(pl_module, trainer.datamodule))
 
     def on_train_batch_end(
@@ -54,6 +56,9 @@ class TensorBoard(Callback):
         best = history.best("val/acc", "max")
         if best:
             _log(trainer, {"best/val_acc": best["val/acc"]}, epoch)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Have everything on the disk that lies before the checkpoint."""
         for writer in _writers(trainer):
             writer.flush()
 

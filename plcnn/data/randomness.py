@@ -85,6 +85,14 @@ def permutation(seed: int, epoch: int, count: int, device: torch.device | str | 
     return torch.argsort(_absorb(_picture_state(seed, epoch, pictures), _ORDER_DRAW), stable=True)
 
 
+def mixed(*words: int) -> int:
+    """One number, from 0 to below 2**64, that depends on all of some integers (each modulo 2**64) and their order."""
+    state = 0
+    for word in words:
+        state = _mix_int(((state ^ word) + _GOLDEN) & _WORD)
+    return state
+
+
 def _numbers(states: Tensor, first: int, count: int) -> Tensor:
     words = torch.arange(first, first + count, device=states.device)
     bits = _absorb(states.unsqueeze(1), words)
@@ -92,10 +100,7 @@ def _numbers(states: Tensor, first: int, count: int) -> Tensor:
 
 
 def _picture_state(seed: int, epoch: int, pictures: Tensor) -> Tensor:
-    key = 0
-    for word in (seed, epoch):
-        key = _mix_int(((key ^ word) + _GOLDEN) & _WORD)
-    return _absorb(pictures.to(torch.int64), _signed(key))
+    return _absorb(pictures.to(torch.int64), _signed(mixed(seed, epoch)))
 
 
 def _absorb(state: Tensor, word: Tensor | int) -> Tensor:

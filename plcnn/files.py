@@ -1,0 +1,54 @@
+"""Files of a run: each appears whole or not at all, and one that cannot be written does not end the training."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from plcnn.terminal import warn
+
+_told: set[tuple[str, str]] = set()
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Give a path beside `path`, and let what was written there take its place, synced, unless an error came.
+
+    Yields:
+        The path to write to; nothing of it is left after an error.
+    """
+    aside = path.with_name(f"{path.name}.tmp")
+    try:
+        yield aside
+        sync(aside)
+        aside.replace(path)
+        sync(path.parent)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink()
+        raise
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file, or a folder's list of files, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def failing_softly(what: str) -> Iterator[None]:
+    """Turn an error of the disk into a warning, once for each `what` and reason.
+
+    Args:
+        what: what is being written, for the warning.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if (what, reason) not in _told:
+            _told.add((what, reason))
+            warn(f"{what} cannot be written: {reason}. The training goes on.")
