@@ -26,9 +26,10 @@ from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
 from plcnn.callbacks.early_stopping import EarlyStopping
+from plcnn.callbacks.ema import EMA
 from plcnn.callbacks.finite import FiniteLoss
 from plcnn.callbacks.history import History
-from plcnn.callbacks.interruption import Interrupted, Interruption
+from plcnn.callbacks.interruption import Interrupted, Interruption, requeue
 from plcnn.callbacks.lookahead import Lookahead
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
@@ -48,6 +49,7 @@ from plcnn.data.module import ImageData
 from plcnn.errors import UserError
 from plcnn.event_files import cut_back
 from plcnn.parser import CHOICES, Parser
+from plcnn.processes import await_all
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder, unused
 from plcnn.run_logger import RunLogger
@@ -57,6 +59,7 @@ from plcnn.trainer import Trainer
 CALLBACKS: dict[str, type[Callback]] = {
     "early_stopping": EarlyStopping,
     "lookahead": Lookahead,
+    "ema": EMA,
     "checkpoints": Checkpoints,
     "epoch_line": EpochLine,
     "curves": Curves,
@@ -379,13 +382,18 @@ def run(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.
     warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
+    warnings.filterwarnings("ignore", r".*functional\.all_gather is deprecated.*")
     folder = named_run(arguments[0], arguments[1:])
     if folder:
         arguments = [arguments[0], "--config", str(newest_config(folder)), *arguments[1:]]
     load_plugins(arguments[1:])
     try:
-        CLI(arguments, folder)
+        await_all(CLI(arguments, folder).trainer)
     except Interrupted as interruption:
+        if not _is_rank_zero():
+            sys.exit(interruption.exit_code)
+        if interruption.requeue:
+            requeue()
         raise UserError(str(interruption), interruption.exit_code) from interruption
     except SIGTERMException as interruption:
         raise UserError("interrupted by SIGTERM", 143) from interruption

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.loggers.logger import rank_zero_experiment
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.writer import FileWriter
 
@@ -38,6 +38,9 @@ class RunLogger(TensorBoardLogger):
 
 class _Writer(SummaryWriter):
     """A SummaryWriter over `EventWriter`."""
+
+    file_writer: FileWriter | None  # type: ignore[assignment]
+    all_writers: dict[str, FileWriter] | None  # type: ignore[assignment]
 
     def _get_file_writer(self) -> FileWriter:
         if self.file_writer is None:

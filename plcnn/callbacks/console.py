@@ -114,7 +114,7 @@ class Ending(Callback):
 def _why(trainer: Trainer) -> tuple[str, str]:
     """Why the training stopped, and the option with which it would go on."""
     stopping = next((c for c in trainer.callbacks if isinstance(c, EarlyStopping)), None)
-    epoch = trainer.current_epoch
+    epoch = int(history_of(trainer).rows[-1]["epoch"])
     if stopping is not None and trainer.should_stop and stopping.wait_count >= stopping.patience:
         epochs = f"{stopping.patience} epoch{'s' if stopping.patience > 1 else ''}"
         reason = f"early, after epoch {epoch}: {stopping.monitor} has not improved for {epochs}"

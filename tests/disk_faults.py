@@ -1,0 +1,73 @@
+"""Callbacks that take the disk away from a training, and give it back."""
+
+import os
+import resource
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback
+
+
+class Fault(Callback):
+    """Something is wrong with the disk from the end of an epoch, counted from 1, to that of another."""
+
+    def __init__(self, first: int = 2, until: int = 99) -> None:
+        self.first, self.until = first, until
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        epoch = trainer.current_epoch + 1
+        if epoch == self.first:
+            self.begin(Path(trainer.default_root_dir))
+        if epoch == self.until:
+            self.end(Path(trainer.default_root_dir))
+
+    def begin(self, folder: Path) -> None:
+        raise NotImplementedError
+
+    def end(self, folder: Path) -> None:
+        raise NotImplementedError
+
+
+class Full(Fault):
+    """No byte is left on the disk."""
+
+    def begin(self, folder: Path) -> None:
+        with open(folder.parent / "ballast", "wb", buffering=0) as file:
+            try:
+                while file.write(bytes(1024)):
+                    pass
+            except OSError:
+                pass
+
+    def end(self, folder: Path) -> None:
+        (folder.parent / "ballast").unlink()
+
+
+class ReadOnly(Fault):
+    """The disk is read-only, as after an error of the file system."""
+
+    def begin(self, folder: Path) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", mount_point(folder)], check=True)
+
+    def end(self, folder: Path) -> None:
+        subprocess.run(["mount", "-o", "remount,rw", mount_point(folder)], check=True)
+
+
+class NoHandles(Fault):
+    """The process may open no further file."""
+
+    def begin(self, folder: Path) -> None:
+        free = os.open(os.devnull, os.O_RDONLY)
+        os.close(free)
+        self.before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, self.before[1]))
+
+    def end(self, folder: Path) -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, self.before)
+
+
+def mount_point(folder: Path) -> Path:
+    """The mounted folder in which a folder lies."""
+    folder = folder.absolute()
+    return folder if os.path.ismount(folder) else mount_point(folder.parent)
