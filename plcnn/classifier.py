@@ -209,15 +209,16 @@ class Classifier(LightningModule):
         metrics["acc"].update(logits.detach(), labels)
         if stage != "train":
             metrics["pictures"].update(len(batch.labels))
-        if stage not in self._handed_over:
-            self._hand_over(stage, len(batch.labels))
+        self.hand_over(stage)
         return loss
 
-    def _hand_over(self, stage: str, batch_size: int) -> None:
+    def hand_over(self, stage: str) -> None:
         """Tell Lightning of a stage's metrics, once an epoch: it reads them at the epoch's end, and `log` is slow."""
+        if stage in self._handed_over:
+            return
         self._handed_over.add(stage)
         named = {f"{stage}/{name}": metric for name, metric in self.metrics[f"{stage}_metrics"].items()}
-        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=batch_size)
+        self.log_dict(named, on_step=False, on_epoch=True, logger=False, batch_size=1)
 
     def on_train_epoch_start(self) -> None:
         """Have the training metrics handed over anew."""

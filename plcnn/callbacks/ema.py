@@ -1,5 +1,6 @@
 """An exponential moving average of the weights: Lightning's, with a key of its own."""
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
 from plcnn.errors import wrong_value
@@ -21,3 +22,13 @@ class EMA(EMAWeightAveraging):
             raise wrong_value("--ema.decay", decay, "a share from 0 up to, not including, 1", 0.999)
         super().__init__(decay=decay)
         self.enabled = enabled
+        self._swapped = False
+
+    def _swap_models(self, pl_module: LightningModule) -> None:
+        super()._swap_models(pl_module)
+        self._swapped = not self._swapped
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give an interrupted validation's network its own weights back, before they are saved."""
+        if self._swapped:
+            self._swap_models(pl_module)

@@ -95,12 +95,12 @@ class History(Callback):
         return max(measured, key=lambda row: row[metric] if mode == "max" else -row[metric])
 
     def state_dict(self) -> dict[str, Any]:
-        """The rows, for the checkpoint."""
-        return {"rows": self.rows}
+        """The rows and the learning rate, for the checkpoint."""
+        return {"rows": self.rows, "rate": self.rate}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's rows."""
-        self.rows = list(state_dict["rows"])
+        self.rows, self.rate = list(state_dict["rows"]), state_dict.get("rate", 0.0)
 
 
 def history_of(trainer: Trainer) -> History:

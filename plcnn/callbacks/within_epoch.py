@@ -28,10 +28,12 @@ class WithinEpoch(Callback):
         checkpoint[KEY] = {
             name: trainer.strategy.all_gather(value).reshape(-1).cpu() for name, value in _sums(pl_module).items()
         }
-        if batches.ready > batches.started:
-            kept = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-            kept["total"]["ready"] -= 1
-            kept["is_last_batch"] = False
+        kept = checkpoint["loops"]["fit_loop"]
+        if trainer.validating:
+            _begin_again(kept["epoch_loop.val_loop.batch_progress"])
+        elif batches.ready > batches.started:
+            kept["epoch_loop.batch_progress"]["total"]["ready"] -= 1
+            kept["epoch_loop.batch_progress"]["is_last_batch"] = False
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Remember the sums."""
@@ -47,6 +49,18 @@ class WithinEpoch(Callback):
                 elif trainer.is_global_zero:
                     value.copy_(ranks.sum())
         self._kept = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Have the metrics read, even where the last step was taken before the training went on."""
+        pl_module.hand_over("train")
+
+
+def _begin_again(progress: dict[str, Any]) -> None:
+    """Make of a validation's progress that of one whose first batch is under way: Lightning begins it again."""
+    before = progress["total"]["completed"] - progress["current"]["completed"]
+    for count, done in (("total", before), ("current", 0)):
+        progress[count] = {"ready": done + 1, "started": done + 1, "processed": done, "completed": done}
+    progress["is_last_batch"] = False
 
 
 def _sums(pl_module: Any) -> dict[str, Tensor]:
