@@ -12,7 +12,7 @@ from plcnn.callbacks.step_seeds import StepSeeds
 
 def drawn(seed: int = 0, epoch: int = 0, batch: int = 0, rank: int = 0) -> tuple[float, float, float]:
     trainer: Any = SimpleNamespace(datamodule=SimpleNamespace(seed=seed), current_epoch=epoch, global_rank=rank)
-    StepSeeds().on_train_batch_start(trainer, None, None, batch)  # type: ignore[arg-type]
+    StepSeeds().on_train_batch_start(trainer, SimpleNamespace(device=torch.device("cpu")), None, batch)  # type: ignore[arg-type]
     return float(torch.rand(())), random.random(), float(np.random.random())  # noqa: NPY002
 
 
