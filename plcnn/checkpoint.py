@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from plcnn.errors import UserError
+from plcnn.suggestions import did_you_mean
 from plcnn.terminal import warn
 
 FOLDER = "checkpoints"
@@ -118,7 +119,11 @@ def _what_was_found(error: pickle.UnpicklingError) -> str:
 
 
 def runs_in(folder: Path) -> str:
-    """A sentence that names the newest runs in a folder that may not exist."""
-    inside = folder.iterdir() if folder.is_dir() else ()
-    runs = sorted((p for p in inside if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
+    """A sentence that names the newest runs in a folder, or what the name of one that does not exist may stand for."""
+    if not folder.is_dir():
+        there = next(parent for parent in (*folder.parents, Path()) if parent.is_dir())
+        word = folder.relative_to(there).parts[0]
+        nearby = did_you_mean(word, (path.name for path in there.iterdir() if path.is_dir()), otherwise="")
+        return f" {nearby}" if nearby else ""
+    runs = sorted((p for p in folder.iterdir() if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
     return f" In {folder}: {', '.join(run.name for run in runs[-5:])}." if runs else ""

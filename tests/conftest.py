@@ -12,6 +12,8 @@ from typing import NamedTuple
 import pytest
 from support import Outcome
 
+pytest.register_assert_rewrite("runs")
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests run in parallel
 os.environ["JSONARGPARSE_DEPRECATION_WARNINGS"] = "off"  # Lightning 2.6 calls what jsonargparse 4.53 deprecates
 

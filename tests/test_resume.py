@@ -172,6 +172,9 @@ def test_mistakes_in_what_to_resume_are_one_line(plcnn: Callable[..., Outcome]) 
     Path("tb_logs/run/version_7").mkdir()
     for given, said in (
         (["fit", "--resume", "tb_logs/run/version_1"], "there is no such folder. In tb_logs/run: version_0."),
+        (["fit", "--resume", "tb_logs/rum/version_0"], "there is no such folder. Did you mean run?"),
+        (["fit", "--resume", "tb_log/run/version_0"], "there is no such folder. Did you mean tb_logs?"),
+        (["test", "--ckpt_path", "tb_logs/rum/version_0"], "no such file or run folder. Did you mean run?"),
         (["fit", "--resume", "tb_logs/run"], "it is no run folder. In tb_logs/run: version_0."),
         (["fit", "--resume", "tb_logs/run/version_7"], "its run ended before it began"),
         (["fit", "--resume", str(RUN / "checkpoints" / "last.ckpt")], f"name the run folder, {RUN.absolute()}"),
@@ -182,3 +185,11 @@ def test_mistakes_in_what_to_resume_are_one_line(plcnn: Callable[..., Outcome]) 
         outcome = plcnn(*given)
         assert outcome.code == 2 and said in outcome.err, outcome.err
         assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_run_that_ended_before_its_test_is_tested_once(plcnn: Callable[..., Outcome]) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    for _ in range(2):
+        outcome = plcnn("fit", "--resume", RUN, "--test_after", "true")
+        assert outcome.code == 0, outcome.err
+    assert [path.name for path in RUN.glob("test*.json")] == ["test.json"]

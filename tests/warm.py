@@ -11,6 +11,8 @@ from pathlib import Path
 
 
 def main() -> None:
+    from lightning.fabric.utilities.rank_zero import _get_rank, rank_zero_only
+
     import plcnn.cli
     from plcnn.__main__ import main as plcnn
 
@@ -30,6 +32,8 @@ def main() -> None:
             continue
         os.chdir(folder)
         os.environ.update(order["environment"])
+        rank_zero_only.rank = _get_rank() or 0
+        sys.path[:0] = filter(None, order["environment"].get("PYTHONPATH", "").split(os.pathsep))
         for handle, standard in zip(handles, (1, 2), strict=True):
             os.dup2(handle, standard)
         try:

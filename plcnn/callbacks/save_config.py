@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import yaml
 from lightning.pytorch import Callback
 from lightning.pytorch.cli import LightningArgumentParser
 
@@ -32,7 +33,7 @@ class SaveConfig(Callback):
             return
         text = self.parser.dump(self.config, skip_none=False)
         newest = newest_config(folder)
-        if newest and newest.read_text() == text:
+        if newest and yaml.safe_load(newest.read_text()) == yaml.safe_load(text):
             return
         try:
             with written_aside(unused(folder / "config.yaml")) as aside:
