@@ -11,6 +11,7 @@ COMMANDS = {
     "validate": "measure a run or checkpoint on the validation pictures",
     "test": "measure a run or checkpoint on the test pictures",
     "predict": "name the classes of pictures of your own",
+    "reproduce": "run a run again and say whether the result is the same",
     "show": "draw training pictures, plain and augmented",
     "archs": "list the architectures; explain or check one",
 }
@@ -61,6 +62,8 @@ def _run(arguments: list[str]) -> None:
         gc.disable()
         if arguments[0] == "archs":
             from plcnn.archs.command import run
+        elif arguments[0] == "reproduce":
+            from plcnn.reproduce import run
         else:
             from plcnn.cli import run
         gc.freeze()

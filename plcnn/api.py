@@ -1,5 +1,6 @@
 """The Python API: architectures by name, and trained classifiers from run folders and checkpoints."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,10 @@ from torch import nn
 from plcnn import checkpoint
 from plcnn.architectures import architectures
 from plcnn.classifier import Classifier
+from plcnn.errors import UserError
+
+MOST_VALUES = 2**24
+"""Of a picture of a checkpoint, with which its network is tried when it is loaded."""
 
 
 def names() -> list[str]:
@@ -48,6 +53,9 @@ def load(path: str | Path) -> Classifier:
         UserError: if there is no checkpoint, it is refused or broken, or its architecture is not registered.
     """
     content = checkpoint.read(checkpoint.find(path))
+    shape = content["hyper_parameters"]["image_shape"]
+    if math.prod(shape) > MOST_VALUES:
+        raise UserError(f"{path}: its pictures of {' × '.join(map(str, shape))} values are too large to be tried here.")
     classifier = Classifier(**checkpoint.model_arguments(content))
     classifier.load_state_dict(content["state_dict"])
     return classifier.eval()

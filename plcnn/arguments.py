@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from plcnn import plugins
+from plcnn import plugins, strict_yaml
 from plcnn.errors import UserError
 from plcnn.suggestions import did_you_mean
 
@@ -80,8 +80,15 @@ def load_plugins(arguments: list[str]) -> None:
     for config in values.get("config", []):
         paths += _as_list(read_yaml(config).get("plugins"))
     for given in values.get("plugins", []):
-        paths += _as_list(yaml.safe_load(given) if given.startswith("[") else given)
+        paths += _as_list(_list(given) if given.startswith("[") else given)
     plugins.load(paths)
+
+
+def _list(text: str) -> Any:
+    try:
+        return strict_yaml.load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--plugins {text}: no list: {_in_a_line(error)}", exit_code=2) from error
 
 
 def _as_list(value: Any) -> list[str]:
@@ -95,13 +102,17 @@ def read_yaml(path: str) -> dict[str, Any]:
         UserError: if it cannot be read, is no YAML, or does not hold keys and values where it must.
     """
     try:
-        content = yaml.safe_load(Path(path).expanduser().read_text())
+        content = strict_yaml.load(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (ValueError, RuntimeError) as error:  # a path with a zero byte, or of a user that is not there
+        if not isinstance(error, UnicodeDecodeError):
+            raise UserError(f"--config {path!r}: {error}.", exit_code=2) from error
+        raise UserError(f"--config {path}: no valid YAML: {_in_a_line(error)}", exit_code=2) from error
     except OSError as error:
         there = [p.name for p in Path(path).expanduser().parent.glob("[!.]*.yaml")]
         hint = f" {did_you_mean(Path(path).name, there)}" if there else ""
         raise UserError(f"--config {path}: {error.strerror}.{hint}", exit_code=2) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--config {path}: no valid YAML: {' '.join(str(error).split())[:200]}", exit_code=2) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"--config {path}: no valid YAML: {_in_a_line(error)}", exit_code=2) from error
     if content is None:
         raise UserError(f"--config {path}: is empty; it must hold keys and values.", exit_code=2)
     if not isinstance(content, dict):
@@ -110,3 +121,7 @@ def read_yaml(path: str) -> dict[str, Any]:
         if not isinstance(content.get(key, {}), dict):
             raise UserError(f"--config {path}: {key} must hold keys and values, got {content[key]!r}.", exit_code=2)
     return content
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

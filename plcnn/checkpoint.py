@@ -2,11 +2,13 @@
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
+from plcnn.checkpoint_content import RECORDS, check, check_network
 from plcnn.errors import UserError
 from plcnn.suggestions import did_you_mean
 from plcnn.terminal import warn
@@ -77,19 +79,18 @@ def read(path: Path) -> dict[str, Any]:
     """Read a checkpoint that this program wrote.
 
     Raises:
-        UserError: if the file is broken, holds anything but tensors and plain data, or is no plcnn checkpoint.
+        UserError: if the file is broken, holds anything but tensors and plain data, is no plcnn checkpoint or one of a
+            newer version, or its weights are not those of the architecture that it names.
     """
-    content = read_safely(path)
-    hparams = content.get("hyper_parameters") if isinstance(content, dict) else None
-    if not isinstance(hparams, dict) or not {"classes", "image_shape", "arch"} <= hparams.keys():
-        raise UserError(f"{path} is no checkpoint of plcnn: it does not say which architecture it holds.")
-    result: dict[str, Any] = content
-    return result
+    content: dict[str, Any] = read_safely(path)
+    check(content, path)
+    check_network(content, path)
+    return content
 
 
 def model_arguments(content: dict[str, Any]) -> dict[str, Any]:
     """What a checkpoint's classifier was built with, less what is only kept for the record."""
-    return {k: v for k, v in content["hyper_parameters"].items() if k not in ("plugins", "started_from")}
+    return {k: v for k, v in content["hyper_parameters"].items() if k not in RECORDS}
 
 
 def read_safely(path: Path) -> Any:
@@ -99,6 +100,7 @@ def read_safely(path: Path) -> Any:
         UserError: if the file is broken, or holds anything but tensors and plain data.
     """
     try:
+        check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the loader cannot read is refused below
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -107,9 +109,31 @@ def read_safely(path: Path) -> Any:
             f"{path} was refused: it is broken, or holds more than tensors and plain data, and such a file can run "
             f"code when it is read{_what_was_found(error)}."
         ) from error
+    except UserError:
+        raise
     except Exception as error:  # a damaged file may raise anything
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "no checkpoint, or a broken one"
         raise UserError(f"{path} cannot be read as a checkpoint: {reason}.") from error
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no plain file, and a zip archive that is damaged or swells; PyTorch's loader looks for neither.
+
+    Raises:
+        UserError: if the path is a folder, a pipe or a device, or a part of the file has not its checksum.
+        OSError: if it cannot be read.
+        zipfile.BadZipFile: if it is a broken archive.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} cannot be read as a checkpoint: it is no plain file.")
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\3\4":
+            return
+        with zipfile.ZipFile(file) as parts:
+            if sum(part.file_size for part in parts.infolist()) > path.stat().st_size:
+                raise UserError(f"{path} was refused: it would swell when it is read, as no checkpoint does.")
+            if damaged := parts.testzip():
+                raise UserError(f"{path} is damaged: {damaged} in it has not the checksum that was written.")
 
 
 def _what_was_found(error: pickle.UnpicklingError) -> str:

@@ -6,7 +6,10 @@ from typing import Any
 import torch
 
 from plcnn.classifier import LOGGED
-from plcnn.errors import UserError
+from plcnn.errors import UserError, wrong_value
+
+MOST_MACHINES = 2**20
+"""More than these are taken for a slip."""
 
 
 def check_accelerator(trainer: Any) -> None:
@@ -49,6 +52,28 @@ def check_something_is_trained(trainer: Any) -> None:
     for key in ("max_epochs", "max_steps", "limit_train_batches"):
         if trainer[key] == 0:
             raise UserError(f"--trainer.{key} 0 leaves nothing to train.", exit_code=2)
+
+
+def check_trainer(trainer: Any) -> None:
+    """Refuse what Lightning would trip over late, with a traceback.
+
+    Raises:
+        UserError: if a setting of the trainer is out of range.
+    """
+    if trainer["default_root_dir"] is None:
+        raise UserError("--trainer.default_root_dir: expected a folder, got null. For example: tb_logs", exit_code=2)
+    every = trainer["check_val_every_n_epoch"]
+    if every is not None and every < 1:
+        raise wrong_value("--trainer.check_val_every_n_epoch", every, "1 or more epochs, or null", 1)
+    if Path(trainer["default_root_dir"]).expanduser().is_file():
+        raise UserError(f"--trainer.default_root_dir {trainer['default_root_dir']}: is a file, no folder.", exit_code=2)
+    if trainer["accumulate_grad_batches"] < 1:
+        raise wrong_value("--trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"], "1 or more", 1)
+    if not 1 <= trainer["num_nodes"] < MOST_MACHINES:
+        raise wrong_value("--trainer.num_nodes", trainer["num_nodes"], "1 or more machines", 1)
+    clip = trainer["gradient_clip_val"]
+    if clip is not None and not 0 <= clip < float("inf"):
+        raise wrong_value("--trainer.gradient_clip_val", clip, "a finite number from 0 on, or null", 1.0)
 
 
 def check_epochs_are_left(trainer: Any, done: int, checkpoint: Path | None) -> None:

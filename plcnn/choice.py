@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from plcnn.errors import UserError
+from plcnn.errors import UserError, first_line
 from plcnn.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Choice:
             own = [f for f in traceback.extract_tb(error.__traceback__)[1:] if "site-packages" not in f.filename]
             where = f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
             raise UserError(
-                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {error}{where}", exit_code=2
+                f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {first_line(error)}{where}", exit_code=2
             ) from error
 
     def as_dict(self) -> dict[str, Any]:

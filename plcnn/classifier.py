@@ -13,6 +13,7 @@ from torchmetrics import Metric, MetricCollection, SumMetric
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
+from plcnn.checkpoint_content import STAMP, stamp
 from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
 from plcnn.data.loader import Batch
@@ -240,6 +241,10 @@ class Classifier(LightningModule):
             raise UserError("A schedule needs to know how long training takes: give --trainer.max_epochs.", exit_code=2)
         schedule = scheduler(optimizer, self.schedule_choice, int(total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Stamp the checkpoint with its format and the version of plcnn."""
+        checkpoint[STAMP] = stamp()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Load weights; a mismatch says which architecture the weights were meant for.

@@ -28,14 +28,18 @@ from plcnn.callbacks.curves import Curves
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.ema import EMA
 from plcnn.callbacks.finite import FiniteLoss
+from plcnn.callbacks.health import Health
 from plcnn.callbacks.history import History
 from plcnn.callbacks.interruption import Interrupted, Interruption, requeue
 from plcnn.callbacks.lookahead import Lookahead
+from plcnn.callbacks.manifest import Manifest, OnStart
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.step_seeds import StepSeeds
 from plcnn.callbacks.tensorboard import TensorBoard
+from plcnn.callbacks.watchdog import Watchdog
 from plcnn.callbacks.within_epoch import WithinEpoch
+from plcnn.checkpoint_content import check_data_names
 from plcnn.checkpoint_io import SyncedCheckpointIO
 from plcnn.checks import (
     check_accelerator,
@@ -43,17 +47,19 @@ from plcnn.checks import (
     check_monitor,
     check_seed,
     check_something_is_trained,
+    check_trainer,
 )
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
-from plcnn.errors import UserError
+from plcnn.errors import UserError, first_line
 from plcnn.event_files import cut_back
 from plcnn.parser import CHOICES, Parser
-from plcnn.processes import await_all
+from plcnn.processes import await_all, meet_anew
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder, unused
 from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
+from plcnn.terminal import printable
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -62,9 +68,11 @@ CALLBACKS: dict[str, type[Callback]] = {
     "ema": EMA,
     "checkpoints": Checkpoints,
     "epoch_line": EpochLine,
+    "health": Health,
     "curves": Curves,
     "tensorboard": TensorBoard,
     "opening": Opening,
+    "watchdog": Watchdog,
 }
 """The callbacks that have a key of their own; adding others to `trainer.callbacks` leaves them in place."""
 
@@ -85,9 +93,18 @@ class CLI(LightningCLI):
     Args:
         arguments: the command line without the program's name; the first is the command.
         run: the run folder that `fit` goes on with; its newest config is among the arguments already.
+        typed: the arguments as they were typed, for the record.
+        on_start: called with the run folder and its manifest's new entry, before the first step.
     """
 
-    def __init__(self, arguments: list[str], run: Path | None = None) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        run: Path | None = None,
+        typed: list[str] | None = None,
+        on_start: OnStart | None = None,
+    ) -> None:
+        self.manifest = Manifest(typed or arguments, on_start)
         self.arguments = arguments
         self.command = arguments[0]
         self.run = run
@@ -214,7 +231,11 @@ class CLI(LightningCLI):
         }
         data = {k: v for k, v in self.content.get("datamodule_hyper_parameters", {}).items() if k != "verified"}
         defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
-        self._subcommand_parsers[self.command].set_defaults(defaults)
+        check_data_names(self.content, Path(str(self.checkpoint)))
+        try:
+            self._subcommand_parsers[self.command].set_defaults(defaults)
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{self.checkpoint}: its settings are not understood: {first_line(error)}") from error
 
     def _refuse_another_model(self) -> None:
         """The network is the checkpoint's; a flag or config that names another is refused, never ignored."""
@@ -229,6 +250,7 @@ class CLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Check what can be checked before anything heavy is built."""
         config = self.config[self.command]
+        check_trainer(config["trainer"])
         check_accelerator(config["trainer"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
@@ -297,10 +319,12 @@ class CLI(LightningCLI):
         return RunLogger(folder or Path("tb_logs/run/version_0"))  # another rank's logger writes nothing
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
-        ours: list[Callback] = [FiniteLoss(), History(), StepSeeds(), WithinEpoch(), Interruption()]
-        ours += [*callbacks, Ending()]
+        first = [c for c in callbacks if isinstance(c, Watchdog)]  # notes where a rank is before ranks wait for others
+        ours: list[Callback] = [*first, FiniteLoss(), WithinEpoch(), History(), StepSeeds(), self.manifest]
+        ours.append(Interruption())
+        ours += [*(c for c in callbacks if c not in first), Ending()]
         if self.command == "fit":
-            ours.append(SaveConfig(self._parser(self.command), self.config[self.command]))
+            ours.insert(0, SaveConfig(self._parser(self.command), self.config[self.command]))
         given = config["callbacks"] or []
         if config["enable_progress_bar"] and not any(isinstance(c, pl.callbacks.ProgressBar) for c in given):
             ours.append(ProgressBar())
@@ -352,9 +376,10 @@ class CLI(LightningCLI):
         if not self.trainer.is_global_zero:
             return
         best = probabilities.max(1)
-        width = max(len(str(file)) for file in self.datamodule.picture_files)
-        for file, share, label in zip(self.datamodule.picture_files, best.values, best.indices, strict=True):
-            print(f"{file!s:<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
+        files = [printable(file) for file in self.datamodule.picture_files]
+        width = max(map(len, files))
+        for file, share, label in zip(files, best.values, best.indices, strict=True):
+            print(f"{file:<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
 
 
 def _is_rank_zero() -> bool:
@@ -369,12 +394,14 @@ def _plain(choice: Any) -> Any:
     return choice.as_dict() if hasattr(choice, "as_dict") else choice
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: list[str], on_start: OnStart | None = None) -> None:
     """Run one of LightningCLI's commands.
 
     Args:
         arguments: the command line without the program's name; the first is the command.
+        on_start: for `fit`: called with the run folder and its manifest's new entry, before the first step.
     """
+    typed = arguments
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # a profile is printed by its logger
@@ -387,8 +414,9 @@ def run(arguments: list[str]) -> None:
     if folder:
         arguments = [arguments[0], "--config", str(newest_config(folder)), *arguments[1:]]
     load_plugins(arguments[1:])
+    meet_anew()
     try:
-        await_all(CLI(arguments, folder).trainer)
+        await_all(CLI(arguments, folder, typed, on_start).trainer)
     except Interrupted as interruption:
         if not _is_rank_zero():
             sys.exit(interruption.exit_code)
@@ -397,6 +425,10 @@ def run(arguments: list[str]) -> None:
         raise UserError(str(interruption), interruption.exit_code) from interruption
     except SIGTERMException as interruption:
         raise UserError("interrupted by SIGTERM", 143) from interruption
+    except RuntimeError as error:
+        if "by peer" not in str(error):  # gloo's words for a process that is no more
+            raise
+        raise UserError("another process of this run has ended; what it wrote says why") from error
     finally:
         # Left to the interpreter's exit, gloo's threads abort it now and then.
         if torch.distributed.is_available() and torch.distributed.is_initialized():

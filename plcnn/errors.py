@@ -19,3 +19,8 @@ class UserError(ValueError):
 def wrong_value(key: str, value: object, allowed: str, example: object) -> UserError:
     """The error for an argument outside its range: what was given, what is allowed, an example."""
     return UserError(f"{key}: got {value}; allowed: {allowed}. For example {key}: {example}", exit_code=2)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; PyTorch's may go on with a listing of its own calls."""
+    return next(iter(str(error).splitlines()), "")

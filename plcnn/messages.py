@@ -15,7 +15,7 @@ UNKNOWN_OPTION = re.compile(
 UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import path (\S+) not")
 UNKNOWN_ARGUMENT = re.compile(r"Option '([^']+)' is not accepted|Key '([^']+)' is not expected")
 GOT = re.compile(r"(?:Got value|Given value): (.*)")
-EXPECTED = re.compile(r"Expected an? (.+?)(?:\. Got value.*)?$", re.MULTILINE)
+EXPECTED = re.compile(r"Expected (?:an? )?(.+?)(?:\. Got value.*)?$", re.MULTILINE)
 
 
 def short_names(text: str) -> str:

@@ -2,12 +2,18 @@
 
 import re
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import jsonargparse._typehints as typehints
-from jsonargparse import Namespace
+import yaml
+from jsonargparse import Namespace, set_loader, set_parsing_settings
+from jsonargparse._actions import _ActionConfigLoad
+from jsonargparse._common import lenient_check
+from jsonargparse._loaders_dumpers import yaml_load
+from jsonargparse._typehints import ActionTypeHint
 from lightning.pytorch.cli import LightningArgumentParser
 
+from plcnn import strict_yaml
 from plcnn.architectures import architectures
 from plcnn.data.augmentations import augmentations
 from plcnn.data.sources import sources
@@ -39,6 +45,30 @@ def _forget_arguments_of_another_class(parser_or_action: Any, previous: Any, val
 typehints.discard_init_args_on_class_path_change = _forget_arguments_of_another_class
 
 
+def _load_yaml(text: str) -> Any:
+    strict_yaml.check(text)
+    return yaml_load(text)
+
+
+set_loader("yaml", _load_yaml, exceptions=(yaml.YAMLError, ValueError))
+set_parsing_settings(config_read_mode_fsspec_enabled=False)  # Lightning would have configs read from addresses
+
+
+class _Absent:
+    """What stands for a key that is not there."""
+
+
+_ABSENT = _Absent()
+
+
+def _takes_null(action: ActionTypeHint) -> bool:
+    return action.default is None or action._typehint is Any or type(None) in get_args(action._typehint)
+
+
+def _typed(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
 class Parser(LightningArgumentParser):
     """jsonargparse's parser whose errors say in one or two lines what was typed, what is allowed, what to do."""
 
@@ -53,6 +83,32 @@ class Parser(LightningArgumentParser):
             super().error(message, ex)
         print(f"error: {in_words(message, self._flags(), CHOICES)}", file=sys.stderr)
         sys.exit(2)
+
+    def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
+        """Add a class's arguments; a value is never taken for a file that happens to be called like it."""
+        return super().add_class_arguments(*args, **{**kwargs, "sub_configs": False})
+
+    def validate(self, namespace: Namespace, *args: Any, **kwargs: Any) -> None:
+        """Check a configuration; besides what jsonargparse checks, a null or a value where keys and values must stand.
+
+        Raises:
+            TypeError: if a value is not of its option's type.
+        """
+        super().validate(namespace, *args, **kwargs)
+        if not lenient_check.get():
+            self._refuse_what_slips_through(namespace)
+
+    def _refuse_what_slips_through(self, namespace: Namespace) -> None:
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                for name, parser in action.choices.items():
+                    if isinstance(parser, Parser) and isinstance(namespace.get(name), Namespace):
+                        parser._refuse_what_slips_through(namespace[name])
+            value = namespace.get(action.dest, _ABSENT)
+            if isinstance(action, _ActionConfigLoad) and not isinstance(value, Namespace | dict | _Absent):
+                raise TypeError(f'Parser key "{action.dest}":\n  Expected keys and values. Got value: {_typed(value)}')
+            if value is None and isinstance(action, ActionTypeHint) and not _takes_null(action):
+                raise TypeError(f'Parser key "{action.dest}":\n  Expected a {action._typehint}. Got value: null')
 
     def _flags(self) -> set[str]:
         """Keys of all options, those of the subcommands included."""

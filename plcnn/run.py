@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 
+MOST_BYTES = 200
+"""Of a run's name; file systems take 255."""
+
+
 def new_run_folder(root: str | Path, name: str) -> Path:
     """Make the run folder with the next free number.
 
@@ -25,8 +29,10 @@ def new_run_folder(root: str | Path, name: str) -> Path:
     Raises:
         UserError: if the name is no folder name, or the folder cannot be made.
     """
-    if not name or name in (".", "..") or "/" in name or "\\" in name:
+    if not name or name in (".", "..") or "/" in name or "\\" in name or not name.isprintable():
         raise UserError(f"--name {name!r}: a run's name is one folder name, without / or \\.", exit_code=2)
+    if len(name.encode()) > MOST_BYTES:
+        raise UserError(f"--name {name[:20]}...: a run's name has at most {MOST_BYTES} bytes.", exit_code=2)
     parent = Path(root).expanduser() / name
     try:
         parent.mkdir(parents=True, exist_ok=True)

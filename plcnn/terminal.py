@@ -15,3 +15,8 @@ def warn(text: str) -> None:
     """Print a warning to the standard error stream, at once."""
     tqdm.write(f"warning: {text}", file=sys.stderr)
     sys.stderr.flush()
+
+
+def printable(text: object) -> str:
+    """A text on one line, with what a terminal would obey or could not show as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))

@@ -1,16 +1,19 @@
 """Lightning's Trainer with the commands that need no training."""
 
+import itertools
+import traceback
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from plcnn.classifier import Classifier
 from plcnn.compute import bf16_is_fast
 from plcnn.data.module import ImageData
-from plcnn.errors import UserError
+from plcnn.errors import UserError, first_line
 from plcnn.idle_hooks import skip_idle_hooks
 
 
@@ -20,17 +23,52 @@ class Trainer(pl.Trainer):
     Args:
         precision: Lightning's, or "auto": bf16-mixed where the device computes bfloat16 faster than float32 (GPUs from
             NVIDIA's Ampere on, CPUs with AMX), else 32-true.
+
+    Attributes:
+        starts_afresh: whether the training starts from no checkpoint; Lightning's own `ckpt_path` is set late.
     """
+
+    starts_afresh = True
 
     def __init__(self, *, precision: _PRECISION_INPUT | Literal["auto"] | None = None, **kwargs: Any) -> None:
         if precision == "auto":
             precision = "bf16-mixed" if bf16_is_fast(_device_type(kwargs.get("accelerator", "auto"))) else "32-true"
+        if kwargs.get("strategy") == "fsdp":
+            from plcnn.sharded import Sharded  # takes a while
+
+            kwargs["strategy"] = Sharded()
         super().__init__(precision=precision, **kwargs)
 
     def fit(self, model: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         """Train, without the step hooks that nothing defines."""
+        self.starts_afresh = kwargs.get("ckpt_path") is None
         skip_idle_hooks(self, model)
         super().fit(model, *args, **kwargs)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; what Lightning does not accept, in settings or in a checkpoint, is the user's to mend.
+
+        Raises:
+            UserError: if Lightning refused a setting, or a checkpoint's content does not fit this run.
+        """
+        try:
+            return super()._run(*args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            in_optimizer = self.ckpt_path and any("/torch/optim/" in file for file in _last_files(error, "/torch/"))
+            in_loops = self.ckpt_path and isinstance(error, TypeError) and _last_files(error, "/lightning/")
+            restoring = self._checkpoint_connector._loaded_checkpoint or in_optimizer or in_loops
+            if restoring and not isinstance(error, OSError):
+                raise UserError(
+                    f"--ckpt_path {self.ckpt_path}: what it holds does not fit this run: {type(error).__name__}: "
+                    f"{first_line(error)[:200]}"
+                ) from error
+            if isinstance(error, MisconfigurationException) or (
+                isinstance(error, ValueError) and _last_files(error, "/lightning/")
+            ):
+                raise UserError(f"--trainer: {' '.join(str(error).split())[:300]}", exit_code=2) from error
+            raise
 
     def show(
         self,
@@ -67,6 +105,12 @@ class Trainer(pl.Trainer):
         datamodule.setup("fit")
         draw_pictures(datamodule, path, grid)
         print(f"drew {path}: {grid} × {grid} training pictures of {datamodule.source_choice.name}, plain and augmented")
+
+
+def _last_files(error: Exception, package: str) -> list[str]:
+    """The files in which an error was raised: its last calls, as far as they are a package's, by part of its path."""
+    files = [frame.filename.replace("\\", "/") for frame in traceback.extract_tb(error.__traceback__)]
+    return list(itertools.takewhile(lambda file: package in file, reversed(files)))
 
 
 def _device_type(accelerator: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from plcnn import checkpoint
+from plcnn.checkpoint_content import not_finite
 from plcnn.errors import UserError
 
 WRAPPERS = ("state_dict", "model")
@@ -58,6 +59,8 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
             "Choose the architecture and the arguments that the file was made with.",
             exit_code=2,
         )
+    if name := not_finite(found):
+        raise UserError(f"--model.weights {path}: {name} holds values that are infinite or no numbers.", exit_code=2)
     network.load_state_dict({**own, **{name: found[name] for name in found if name not in other_classes}})
     return sorted(other_classes)
 
@@ -84,6 +87,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is no plain file.")
     try:
         return load_file(path)
     except OSError as error:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from runs import differences, read, rows, scalars
 from support import TINY, Outcome
 
 Spawn = Callable[..., "subprocess.Popen[str]"]
-LAST = Path("tb_logs/run/version_0/checkpoints/last.ckpt")
+RUN = Path("tb_logs/run/version_0")
+LAST = RUN / "checkpoints" / "last.ckpt"
 ENDLESS = [
     "fit",
     *TINY,
@@ -104,27 +106,37 @@ def test_the_last_good_checkpoint_survives_a_later_nan(plcnn: Callable[..., Outc
     assert torch.load(LAST, weights_only=True)["epoch"] == 1
 
 
-def test_an_epoch_that_was_interrupted_goes_on_in_its_middle(plcnn: Callable[..., Outcome]) -> None:
+@pytest.mark.parametrize("average", [[], ["--ema.enabled", "true", "--ema.decay", "0.9"]], ids=["", "ema"])
+@pytest.mark.parametrize("place", ["before the last step of an epoch", "in its middle", "in a validation"])
+def test_an_interrupted_epoch_goes_on_where_it_was(
+    plcnn: Callable[..., Outcome], place: str, average: list[str]
+) -> None:
+    hook, count = {
+        "before the last step of an epoch": ("train", 5),
+        "in its middle": ("train", 4),
+        "in a validation": ("validation", 4),
+    }[place]
     Path("stopping.py").write_text(
-        "import os, signal\nfrom lightning.pytorch import Callback\n\nclass Stop(Callback):\n"
-        "    def on_train_batch_end(self, trainer, *rest):\n"
-        "        if trainer.global_step == 4 and not trainer.ckpt_path:\n"
-        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "import os, signal\nfrom lightning.pytorch import Callback\n\nclass Stop(Callback):\n    count = 0\n"
+        f"    def on_{hook}_batch_end(self, trainer, *rest):\n"
+        f"        Stop.count += 1\n        if Stop.count == {count}: os.kill(os.getpid(), signal.SIGTERM)\n"
     )
-    augmented = ["--data.augment", "shift_zoom_flip", "--trainer.max_epochs", "3"]
-    assert plcnn("fit", *TINY, *augmented, "--name", "whole").code == 0
+    fit = ["fit", *TINY, "--data.augment", "shift_zoom_flip", "--trainer.max_epochs", "3", *average]
+    fit += ["--trainer.log_every_n_steps", "1", "--data.batch_size", "60", "--data.val_fraction", "0.65"]
+    assert plcnn(*fit, "--name", "whole").code == 0
+    sys.modules.pop("stopping", None)
     sys.path.insert(0, ".")
     try:
-        stopped = plcnn("fit", *TINY, *augmented, "--trainer.callbacks+=stopping.Stop")
+        stopped = plcnn(*fit, "--trainer.callbacks+=stopping.Stop")
         assert stopped.code == 143, stopped.err
-        assert torch.load(LAST, weights_only=True)["global_step"] == 4
-        assert plcnn("fit", "--ckpt_path", "tb_logs/run/version_0").code == 0
+        assert torch.load(LAST, weights_only=True)["global_step"] in (4, 5)
+        resumed = plcnn("fit", "--resume", RUN, "--trainer.callbacks", "null")
+        assert resumed.code == 0, resumed.err
     finally:
         sys.path.remove(".")
-    whole, parts = (
-        torch.load(p, weights_only=True) for p in (Path("tb_logs/whole/version_0/checkpoints/last.ckpt"), LAST)
-    )
-    assert whole["global_step"] == parts["global_step"] == 9
-    assert all(0 < row["seconds"] < 60 for row in parts["callbacks"]["History"]["rows"])
-    for key, value in whole["state_dict"].items():
-        assert torch.equal(value, parts["state_dict"][key]), key
+    whole = Path("tb_logs/whole/version_0")
+    assert rows(RUN) == rows(whole) and scalars(RUN) == scalars(whole)
+    one, other = (read(run / "checkpoints" / "last.ckpt") for run in (RUN, whole))
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "global_step"):
+        assert differences(one[key], other[key]) == []
+    assert all(0 < row["seconds"] < 60 for row in one["callbacks"]["History"]["rows"])

@@ -153,6 +153,9 @@ class Checkpoints(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's best value, where the metric is still the same one."""
+        best, name = state_dict["best_value"], state_dict["best_name"]
+        if not isinstance(best, float | int | None) or not isinstance(name, str) or Path(name).name != name:
+            raise ValueError("the best checkpoint's value or name is none")
         if state_dict["monitor"] == self.monitor:
             self.best_value, self.best_name = state_dict["best_value"], state_dict["best_name"]
 

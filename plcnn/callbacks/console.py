@@ -33,15 +33,23 @@ class Opening(Callback):
 
     def __init__(self, layers: bool = True) -> None:
         self.layers = layers
+        self._counts = (0, 0)
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Look at the network while it is whole: a strategy may spread it over devices."""
+        assert isinstance(pl_module, Classifier)
+        if stage != "fit" or not trainer.is_global_zero:
+            return
+        layers = layer_table(pl_module.net, pl_module.image_shape)
+        if self.layers and len(layers) <= MOST_LAYERS:
+            say(trainer, as_text(layers))
+        self._counts = counts(pl_module.net)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the opening."""
         data = trainer.datamodule
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
-        layers = layer_table(pl_module.net, pl_module.image_shape)
-        if self.layers and len(layers) <= MOST_LAYERS and trainer.is_global_zero:
-            say(trainer, as_text(layers))
-        trainable, statistics = counts(pl_module.net)
+        trainable, statistics = self._counts
         sets = data.counts()
         say(
             trainer,

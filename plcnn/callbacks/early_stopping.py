@@ -3,6 +3,9 @@
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer, callbacks
+from torch import Tensor
+
+from plcnn.errors import wrong_value
 
 
 class EarlyStopping(callbacks.EarlyStopping):
@@ -24,11 +27,18 @@ class EarlyStopping(callbacks.EarlyStopping):
         patience: int = 5,
         min_delta: float = 0.0,
     ) -> None:
+        if patience < 0:
+            raise wrong_value("--early_stopping.patience", patience, "0 or more epochs", 5)
+        if not 0 <= min_delta < float("inf"):
+            raise wrong_value("--early_stopping.min_delta", min_delta, "a finite number from 0 on", 0.001)
         super().__init__(monitor=monitor, mode=mode, patience=patience, min_delta=min_delta, verbose=False)
         self.enabled = enabled
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint's best value and count of epochs; the patience is the one asked for now."""
+        best, waited = state_dict["best_score"], state_dict["wait_count"]
+        if not isinstance(best, Tensor) or best.numel() != 1 or type(waited) is not int:
+            raise ValueError("early stopping's best value is no number")
         super().load_state_dict({**state_dict, "patience": self.patience})
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A loss that is no number ends the run, before it can count as best or overwrite a good checkpoint."""
+"""A loss or a weight that is no number ends the run, before it can count as best or overwrite a good checkpoint."""
 
 from typing import Any
 
@@ -10,14 +10,16 @@ from plcnn.errors import UserError
 
 
 class FiniteLoss(Callback):
-    """Raises when the training or validation loss is NaN or infinite.
+    """Raises when the training or validation loss, or a weight that is to be saved, is NaN or infinite.
 
     The training loss is looked at after every step on a CPU; elsewhere every `log_every_n_steps` and at the end of the
-    epoch, over all steps since, since each look makes the host wait for the device.
+    epoch, over all steps since, since each look makes the host wait for the device. The weights, which may be no
+    numbers while the loss is one, are looked at as an epoch ends and before a checkpoint is written.
     """
 
     def __init__(self) -> None:
         self._total: torch.Tensor | float = 0.0
+        self._looked_at = -1
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -33,24 +35,39 @@ class FiniteLoss(Callback):
         self._check(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at the steps since the last look, and at the validation loss."""
+        """Look at the steps since the last look, at the validation loss and at the weights."""
         self._check(trainer)
         value = trainer.callback_metrics.get("val/loss")
         if value is not None and not torch.isfinite(value):
-            raise UserError(_message("validation loss", float(value), trainer))
+            raise UserError(_message(f"validation loss became {float(value)}", trainer))
+        self._check_weights(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Look at the weights, unless that was done since the last step."""
+        self._check_weights(trainer, pl_module)
 
     def _check(self, trainer: Trainer) -> None:
         total, self._total = self._total, 0.0
         if isinstance(total, torch.Tensor) and not torch.isfinite(total):
-            raise UserError(_message("training loss", float(total), trainer))
+            raise UserError(_message(f"training loss became {float(total)}", trainer))
+
+    def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._looked_at == trainer.global_step:
+            return
+        parameters = dict(pl_module.named_parameters())
+        looks = [torch.isfinite(value.detach()).all() for value in parameters.values()]
+        if looks and not bool(torch.stack([look.to(looks[0].device) for look in looks]).all()):
+            name = next(name for name, look in zip(parameters, looks, strict=True) if not look)
+            raise UserError(_message(f"weights became NaN or infinite ({name.removeprefix('net.')})", trainer))
+        self._looked_at = trainer.global_step
 
 
-def _message(what: str, value: float, trainer: Trainer) -> str:
+def _message(what: str, trainer: Trainer) -> str:
     rate = trainer.optimizers[0].param_groups[0]["lr"]
     kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
     path = kept and (kept.last_path or kept.best_path)
     return (
-        f"The {what} became {value} in epoch {trainer.current_epoch + 1}, step {trainer.global_step}, at learning rate "
+        f"The {what} in epoch {trainer.current_epoch + 1}, step {trainer.global_step}, at learning rate "
         f"{rate:g}. Last good checkpoint: {path or 'none'}.\nTry a smaller --model.optimizer.lr, "
         "a warm-up (--model.schedule.warmup 0.1), or --trainer.gradient_clip_val 1."
     )

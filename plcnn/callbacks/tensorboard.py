@@ -23,9 +23,9 @@ class TensorBoard(Callback):
     def __init__(self, graph: bool = True, pictures: int = 64) -> None:
         self.graph, self.pictures = graph, pictures
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the graph of a fresh network, before it is compiled."""
-        if self.graph and trainer.ckpt_path is None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Log the graph of a fresh network, before it is compiled or spread over devices."""
+        if self.graph and stage == "fit" and trainer.starts_afresh:
             for writer in _writers(trainer):
                 _add_graph(writer, pl_module)
 
@@ -94,7 +94,8 @@ def _add_graph(writer: Any, pl_module: Any) -> None:
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # the tracer's remarks on shapes are not the user's concern
-            writer.add_graph(network.eval(), torch.zeros(1, *pl_module.image_shape, device=pl_module.device))
+            device = next((p.device for p in network.parameters()), torch.device("cpu"))
+            writer.add_graph(network.eval(), torch.zeros(1, *pl_module.image_shape, device=device))
     except Exception as error:
         warnings.warn(f"TensorBoard shows no graph of this network: {type(error).__name__}.", stacklevel=2)
     finally:

@@ -50,7 +50,7 @@ class WithinEpoch(Callback):
                     value.copy_(ranks.sum())
         self._kept = {}
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Have the metrics read, even where the last step was taken before the training went on."""
         pl_module.hand_over("train")
 

@@ -62,6 +62,8 @@ class ImageData(LightningDataModule):
         super().__init__()
         if batch_size < 1:
             raise UserError(f"--data.batch_size must be at least 1, got {batch_size}.", exit_code=2)
+        if not 0 <= val_fraction < 1:
+            raise UserError(f"--data.val_fraction must be from 0 to below 1, got {val_fraction}.", exit_code=2)
         if workers < 1:
             raise wrong_value("--data.workers", workers, "at least 1 process", 2)
         if not 0 < mix_alpha < float("inf"):
@@ -92,6 +94,7 @@ class ImageData(LightningDataModule):
             logger=False,
         )
         self.sets: dict[str, tuple[Pictures, Tensor]] = {}
+        self.split_rows: dict[str, Tensor] = {}
         self._on_device: dict[str, Tensor] = {}
 
     @property
@@ -114,6 +117,7 @@ class ImageData(LightningDataModule):
         if stage in ("fit", "validate") and "val" not in self.sets:
             images, labels = self.source.train()
             train, val = self.split_indices(labels)
+            self.split_rows = {"train": train, "val": val}
             self.sets["train"] = take(images, train), labels[train]
             self.sets["val"] = take(images, val), labels[val]
         if stage == "test" and "test" not in self.sets:

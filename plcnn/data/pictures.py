@@ -1,5 +1,10 @@
 """Picture files read into tensors of one size, for prediction."""
 
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +13,21 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from plcnn.errors import UserError
+from plcnn.terminal import printable
+
+FORMATS = (
+    *("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "TGA", "ICO", "ICNS", "JPEG2000", "AVIF"),
+    *("PCX", "DDS", "SGI", "QOI"),
+)
+"""Pillow's names of the formats that are read; others, such as EPS, it hands to programs of the system."""
 
 
 def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[Tensor, list[Path]]:
     """Read picture files, and all picture files below folders.
 
     A picture of another size is resized (bilinear, antialiased) without keeping its aspect; transparency is laid on
-    white; three channels are RGB, one channel is grey. A picture that has the size already keeps its pixels.
+    white; three channels are RGB, one channel is grey; of moving pictures, the first is taken. Grey values of 16 bits
+    are brought to 8; those with a fraction may go up to 1, 255 or 65535. A picture that has the size keeps its pixels.
 
     Args:
         paths: files and folders.
@@ -26,15 +39,15 @@ def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[
     Raises:
         UserError: naming every file that is missing or cannot be read, or if there is none.
     """
-    files = [file for path in paths for file in _files(Path(path).expanduser())]
+    files = [file for path in paths for file in _files(path)]
     if not files:
-        raise UserError(f"No pictures in {', '.join(paths)}.")
+        raise UserError(f"No pictures in {printable(', '.join(paths))}.")
     images, bad = [], []
     for file in files:
         try:
             images.append(_read(file, image_shape))
-        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-            bad.append(f"{file} ({_reason(error)})")
+        except Exception as error:  # of a damaged file, Pillow may raise anything
+            bad.append(printable(f"{file} ({_reason(error)})"))
     if bad:
         raise UserError(f"{len(bad)} of {len(files)} pictures cannot be read: {'; '.join(bad)}")
     return torch.from_numpy(np.stack(images)), files
@@ -43,26 +56,74 @@ def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "no picture"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return "too large: " + str(error).split(" exceeds")[0].lower()
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    suffixes = Image.registered_extensions()
-    return sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and not p.name.startswith("."))
+def _files(given: str) -> list[Path]:
+    """The file, or the pictures below a folder, less what is hidden and folders that are called like pictures."""
+    try:
+        path = Path(given).expanduser()
+        if not path.is_dir():
+            return [path]
+    except (OSError, RuntimeError):  # a name of thousands of letters; a user that is not there
+        return [Path(given)]
+    suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, "MPO")}
+    found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes)
+    return sorted(file for file in found if not _is_hidden(file.relative_to(path)) and not file.is_dir())
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def _read(file: Path, image_shape: tuple[int, int, int]) -> np.ndarray:
     channels, height, width = image_shape
-    with Image.open(file) as opened:
-        picture = ImageOps.exif_transpose(opened)
+    if file.exists() and not file.is_file():
+        raise ValueError("no plain file")
+    with warnings.catch_warnings(action="ignore"), Image.open(file, formats=_formats()) as opened:
+        # warned is of damaged descriptions, and of large pictures, of which the largest are errors
+        with _silent() if opened.format == "TIFF" else nullcontext():
+            picture = ImageOps.exif_transpose(opened)
+            picture.load()
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-            picture = Image.fromarray((np.asarray(picture, dtype=np.float32) / 257).clip(0, 255).astype(np.uint8))
+            picture = _eight_bits(picture)
         picture = picture.convert("L" if channels == 1 else "RGB")
         if picture.size != (width, height):
             picture = picture.resize((width, height), Image.Resampling.BILINEAR)
         return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep libtiff's remarks on damaged files, written past Python, from the terminal; the error says it."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Bring grey values of more than eight bits to 0..255."""
+    values = np.asarray(picture, dtype=np.float32)
+    least, most = float(values.min()), float(values.max())
+    if not 0 <= least <= most <= 65535:
+        raise ValueError(f"grey values from {least:g} to {most:g}; they may go from 0 to 1, 255 or 65535")
+    scale = 1 / 257
+    if picture.mode == "F" and most <= 255:
+        scale = 255 if most <= 1 else 1
+    return Image.fromarray((values * scale).astype(np.uint8))

@@ -27,8 +27,8 @@ def split_indices(labels: Tensor, kind: SplitKind, fraction: float, seed: int) -
         UserError: if the fraction leaves no picture to train on.
     """
     count = len(labels)
-    held = round(count * fraction)
-    if not 0 <= fraction < 1 or held >= count:
+    held = round(count * fraction) if 0 <= fraction < 1 else count
+    if held >= count:
         raise UserError(f"--data.val_fraction must be from 0 to below 1, got {fraction}.", exit_code=2)
     order = np.arange(count)
     if kind != "first":

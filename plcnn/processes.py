@@ -1,0 +1,72 @@
+"""The processes of one run: those that Lightning starts end before their starter; those of torchrun meet anew."""
+
+import atexit
+import os
+import socket
+import subprocess
+from typing import Any
+
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+from plcnn.errors import UserError
+
+SECONDS_TO_END = 10
+"""How long a failed run waits for its processes to end by themselves and to say why."""
+
+
+def meet_anew() -> None:
+    """Have processes that torchrun has started again meet at a port of their own.
+
+    torchrun (2.14) keeps its store from one start to the next, and with it the addresses of the processes that have
+    died: a new one that reads them before they are written anew waits for the dead.
+    """
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if attempt == "0" or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return
+    store = TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    key = f"plcnn/port/{attempt}"
+    if os.environ["RANK"] == "0":
+        with socket.socket() as free:
+            free.bind(("", 0))
+            store.set(key, str(free.getsockname()[1]))
+    os.environ["MASTER_PORT"] = store.get(key).decode()
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+
+
+def await_all(trainer: Any) -> None:
+    """Wait, after a command that went well here, until it has ended in the processes that this one started.
+
+    Raises:
+        UserError: if one failed.
+    """
+    for rank, process in enumerate(_started_by(trainer), 1):
+        if code := process.wait():
+            raise UserError(f"The process of device {rank} failed: exit code {code}.")
+
+
+def end_all(trainer: Any) -> None:
+    """Have the processes that this one started end before it does, a failed run's.
+
+    Lightning (2.6) would kill this process as soon as one of them ends with an error, before it has told its own or
+    saved a checkpoint; and would leave alone those that wait for ever.
+    """
+    started = _started_by(trainer)
+    processes = list(started)
+    started.clear()  # the list that Lightning watches
+    if processes:
+        atexit.register(_end, processes)
+
+
+def _end(processes: list["subprocess.Popen[bytes]"]) -> None:
+    for process in processes:
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _started_by(trainer: Any) -> list["subprocess.Popen[bytes]"]:
+    """The processes that Lightning started as commands; those that it spawned, it joins itself."""
+    found: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
+    return found if all(isinstance(process, subprocess.Popen) for process in found) else []
