@@ -5,6 +5,7 @@ which a CPU has not. PyTorch and gloo can do it.
 """
 
 from functools import partial
+from typing import Any
 
 import torch
 from lightning.pytorch.strategies import FSDPStrategy
@@ -41,8 +42,38 @@ class Sharded(FSDPStrategy):
             **self.kwargs,
         )
 
+    def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
+        """The whole state of the optimizer, on rank zero.
+
+        PyTorch (2.14) gathers the tensors of a parameter's state one after the other in one buffer, and on a CPU makes
+        no copy in between: Adam's two moments would both be the second. There each kind is gathered by itself.
+        """
+        inner = getattr(optimizer, "_optimizer", optimizer)
+        all_kinds = inner.state
+        kinds = sorted({name for state in all_kinds.values() for name in state if _is_spread(state[name])})
+        if self.root_device.type != "cpu" or len(kinds) < 2:
+            return super().optimizer_state(inner)
+        gathered: dict[str, Any] = {}
+        try:
+            for kind in kinds:
+                inner.state = {
+                    parameter: {name: value for name, value in state.items() if name == kind or not _is_spread(value)}
+                    for parameter, state in all_kinds.items()
+                }
+                found: dict[str, Any] = super().optimizer_state(inner)
+                gathered = gathered or found
+                for parameter, state in found.get("state", {}).items():
+                    gathered["state"][parameter] |= state
+        finally:
+            inner.state = all_kinds
+        return gathered
+
     def on_validation_start(self) -> None:
         """Validate on all ranks with the first one's statistics of batch norm, which the checkpoint holds."""
         assert self.lightning_module is not None
         for buffer in self.lightning_module.buffers():
             torch.distributed.broadcast(buffer, 0)
+
+
+def _is_spread(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.dim() > 0

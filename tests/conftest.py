@@ -1,16 +1,13 @@
 """Shared fixtures: the command line run in this process or in one of its own, in an empty working directory."""
 
-import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from support import Outcome
+from support import Forked, Outcome, asked
 
 pytest.register_assert_rewrite("runs")
 
@@ -44,31 +41,6 @@ def plcnn(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return run
 
 
-class Forked(NamedTuple):
-    """A command line that runs in a process of its own, forked from one that has everything imported."""
-
-    server: "subprocess.Popen[str]"
-    number: int
-    folder: Path
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send a signal."""
-        os.kill(self.number, number)
-
-    def wait(self) -> Outcome:
-        """Wait for the end; the code is negative for a signal."""
-        code = int(_asked(self.server, {"wait": self.number}))
-        return Outcome(code, *((self.folder / name).read_text() for name in ("out", "err")))
-
-
-def _asked(server: "subprocess.Popen[str]", order: dict[str, object]) -> str:
-    server.stdin.write(json.dumps(order) + "\n")  # type: ignore[union-attr]
-    server.stdin.flush()  # type: ignore[union-attr]
-    answer = server.stdout.readline()  # type: ignore[union-attr]
-    assert answer, "the warm process has died"
-    return answer
-
-
 @pytest.fixture(scope="session")
 def _warm() -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
@@ -90,7 +62,7 @@ def fork(_warm: "subprocess.Popen[str]") -> Callable[..., Forked]:
     def start(*arguments: object, folder: Path | None = None, **environment: str) -> Forked:
         folder = (folder or Path()).absolute()
         order = {"start": [str(a) for a in arguments], "folder": str(folder), "environment": environment}
-        return Forked(_warm, int(_asked(_warm, order)), folder)
+        return Forked(_warm, int(asked(_warm, order)), folder)
 
     return start
 

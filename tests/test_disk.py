@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Forked
 from runs import differences, read, rows, scalars
-from support import TINY
+from support import TINY, Forked
 
 Fork = Callable[..., Forked]
 DISK = Path("disk")

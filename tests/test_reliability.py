@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 ROW = re.compile(r"^\| (\d+) \| .* \| (.*) \|$", re.MULTILINE)
 
 
-def tests_in(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
@@ -23,4 +23,4 @@ def test_every_row_names_tests_that_exist() -> None:
         for name in names:
             path, _, test = name.rpartition("::")
             file = ROOT / path if path else file
-            assert file is not None and test in tests_in(file), f"row {number}: {name}"
+            assert file is not None and test in names_in(file), f"row {number}: {name}"

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Forked
 from runs import assert_same, names, rows, scalars
-from support import TINY, Outcome
+from support import TINY, Forked, Outcome
 
 Fork = Callable[..., Forked]
 RUN = Path("tb_logs/run/version_0")

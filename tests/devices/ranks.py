@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from conftest import Forked
 from rank_callbacks import PLACE
-from support import Outcome
+from support import Forked, Outcome
 
 Fork = Callable[..., Forked]
 

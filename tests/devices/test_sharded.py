@@ -17,15 +17,16 @@ NETWORK = [
     *("fit", *TINY, "--data.batch_size", "20", "--data.source.train_size", "100", "--trainer.max_epochs", "2"),
     # two convolutions large enough to be gathered by themselves
     *("--model.arch", "keras_cnn", "--model.arch.widths", "[32, 160]", "--model.arch.dropouts", "[0.1, 0.1]"),
-    *("--data.augment", "shift_zoom_flip", "--model.optimizer", "sgd"),
+    *("--data.augment", "shift_zoom_flip", "--model.optimizer"),
 ]
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_sharded_training_equals_replicated_and_its_checkpoint_is_whole(
-    fork: Fork, plcnn: Callable[..., Outcome]
+    fork: Fork, plcnn: Callable[..., Outcome], optimizer: str
 ) -> None:
-    sharded = start(fork, 2, *NETWORK, "--trainer.strategy", "fsdp", folder=Path("sharded"))
-    replicated = start(fork, 2, *NETWORK, folder=Path("replicated"))
+    sharded = start(fork, 2, *NETWORK, optimizer, "--trainer.strategy", "fsdp", folder=Path("sharded"))
+    replicated = start(fork, 2, *NETWORK, optimizer, folder=Path("replicated"))
     outcomes = all_well([*sharded, *replicated])
     opening = re.compile(r"[\d,]+ trainable parameters")
     assert opening.findall(outcomes[0].out) == opening.findall(outcomes[2].out) != []
@@ -42,8 +43,11 @@ def test_sharded_training_equals_replicated_and_its_checkpoint_is_whole(
     assert load(Path("sharded") / RUN)(torch.zeros(1, 3, 8, 8)).shape == (1, 10)
 
 
-def test_a_sharded_run_goes_on_where_it_was_and_on_one_process(fork: Fork, plcnn: Callable[..., Outcome]) -> None:
-    sharded = [*NETWORK, "--trainer.strategy", "fsdp"]
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_sharded_run_goes_on_where_it_was_and_on_one_process(
+    fork: Fork, plcnn: Callable[..., Outcome], optimizer: str
+) -> None:
+    sharded = [*NETWORK, optimizer, "--trainer.strategy", "fsdp"]
     all_well(start(fork, 2, *sharded, "--trainer.max_epochs", "3", folder=Path("whole")))
     all_well(start(fork, 2, *sharded, "--trainer.max_epochs", "2", folder=Path("parts")))
     run = Path("parts").absolute() / RUN
