@@ -1,7 +1,6 @@
 """The commands that need a trainer: LightningCLI over Classifier, ImageData and Trainer."""
 
 import contextlib
-import json
 import logging
 import sys
 import warnings
@@ -19,9 +18,8 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
-from plcnn import plugins
-from plcnn.architectures import architectures
-from plcnn.arguments import asks_for_help, in_layers, load_plugins, read_yaml, typed
+from plcnn import plugins, results
+from plcnn.arguments import asks_for_help, in_layers, load_plugins, typed
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -39,7 +37,6 @@ from plcnn.callbacks.step_seeds import StepSeeds
 from plcnn.callbacks.tensorboard import TensorBoard
 from plcnn.callbacks.watchdog import Watchdog
 from plcnn.callbacks.within_epoch import WithinEpoch
-from plcnn.checkpoint_content import check_data_names
 from plcnn.checkpoint_io import SyncedCheckpointIO
 from plcnn.checks import (
     check_accelerator,
@@ -53,13 +50,13 @@ from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError, first_line
 from plcnn.event_files import cut_back
+from plcnn.origin import Origin
 from plcnn.parser import CHOICES, Parser
 from plcnn.processes import await_all, meet_anew
 from plcnn.resume import NEWEST, given, named_run
-from plcnn.run import new_run_folder, newest_config, newest_run, run_folder, unused
+from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
-from plcnn.terminal import printable
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -83,9 +80,6 @@ TRAINER_DEFAULTS = {
     "max_epochs": 50,
 }
 
-FROM_CHECKPOINT = ("validate", "test", "predict")
-"""Commands that take model and data from a checkpoint."""
-
 
 class CLI(LightningCLI):
     """One command: parse, build, run.
@@ -107,8 +101,7 @@ class CLI(LightningCLI):
         self.manifest = Manifest(typed or arguments, on_start)
         self.arguments = arguments
         self.command = arguments[0]
-        self.run = run
-        self.checkpoint: Path | None = None
+        self.origin = Origin(self.command, run)
         super().__init__(
             Classifier,
             ImageData,
@@ -159,26 +152,27 @@ class CLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the checkpoint's settings as the layer below configs and flags."""
-        arguments = in_layers(self.arguments[1:], CHOICES)
+        arguments, origin = in_layers(self.arguments[1:], CHOICES), self.origin
         if self.command != "show" and not asks_for_help(arguments):
-            if self.command == "fit" and given(arguments, "resume") == NEWEST and not self.run:
+            if self.command == "fit" and given(arguments, "resume") == NEWEST and not origin.run:
                 arguments = self._with_newest_run(parser, arguments)
-            self._find_checkpoint(typed(arguments))
-        if self.checkpoint:
-            self._set_checkpoint_defaults()
-            folder = checkpoints.run_folder(self.checkpoint)
-            if self.command == "fit" and folder and not self.run:
+            origin.find(typed(arguments))
+        if origin.checkpoint:
+            self._set_defaults(origin.defaults())
+            folder = checkpoints.run_folder(origin.checkpoint)
+            if self.command == "fit" and folder and not origin.run:
                 arguments = ["--config", str(newest_config(folder)), *arguments]
         self.config = parser.parse_args([self.command, *arguments])
-        self.config[self.command]["plugins"] = plugins.loaded()
-        check_seed(self.config[self.command]["seed_everything"])
+        config = self.config[self.command]
+        config["plugins"] = plugins.loaded()
+        check_seed(config["seed_everything"])
         if self.command == "fit":
-            self.config["fit"]["resume"] = None
-        if self.run:
-            self.config["fit"]["ckpt_path"] = None
-        if self.checkpoint:
-            self.config[self.command]["model"]["weights"] = None  # the checkpoint's take their place
-            self._refuse_another_model()
+            config["resume"] = None
+        if origin.run:
+            config["ckpt_path"] = None
+        if origin.checkpoint:
+            config["model"]["weights"] = None  # the checkpoint's take their place
+            origin.refuse_another_network(config["model"]["arch"])
 
     def _with_newest_run(self, parser: LightningArgumentParser, arguments: list[str]) -> list[str]:
         """Find the newest run of the name that was asked for, and put its settings below the arguments."""
@@ -187,65 +181,19 @@ class CLI(LightningCLI):
         settings = newest_config(folder) if folder else None
         if settings is None:
             return arguments
-        self.run = folder
+        self.origin.run = folder
         return ["--config", str(settings), *arguments]
 
-    def _parse_ckpt_path(self) -> None:
-        """Do not let the checkpoint's settings beat the command line's, as LightningCLI would."""
-
-    def _find_checkpoint(self, values: dict[str, list[str]]) -> None:
-        """Find the checkpoint: of the run that goes on, of a flag, a config, or of the run in which a config lies."""
-        if self.run:
-            found = checkpoints.newest(self.run)
-            if found:
-                self.checkpoint, self.content = found
-                self._check_plugins()
-            return
-        path = next(iter(values.get("ckpt_path", [])[::-1]), None) or self._from_configs(values.get("config", []))
-        if path:
-            self.checkpoint = checkpoints.find(path, "last" if self.command == "fit" else "best")
-            self.content = checkpoints.read(self.checkpoint)
-            self._check_plugins()
-        elif self.command in FROM_CHECKPOINT:
-            raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
-
-    def _from_configs(self, configs: list[str]) -> str | Path | None:
-        for config in reversed(configs):
-            folder = Path(config).expanduser().parent
-            if self.command in FROM_CHECKPOINT and (folder / checkpoints.FOLDER).is_dir():
-                return folder
-            if path := read_yaml(config).get("ckpt_path"):
-                return str(path)
-        return None
-
-    def _check_plugins(self) -> None:
-        name = self.content["hyper_parameters"]["arch"]["class_path"]
-        if name not in architectures:
-            needed = plugins.option(self.content["hyper_parameters"].get("plugins", []))
-            hint = f" Add what it was trained with:{needed}" if needed else ""
-            raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
-
-    def _set_checkpoint_defaults(self) -> None:
-        model = {
-            k: v for k, v in checkpoints.model_arguments(self.content).items() if k not in ("classes", "image_shape")
-        }
-        data = {k: v for k, v in self.content.get("datamodule_hyper_parameters", {}).items() if k != "verified"}
-        defaults = {f"model.{k}": v for k, v in model.items()} | {f"data.{k}": v for k, v in data.items()}
-        check_data_names(self.content, Path(str(self.checkpoint)))
+    def _set_defaults(self, defaults: dict[str, Any]) -> None:
         try:
             self._subcommand_parsers[self.command].set_defaults(defaults)
         except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{self.checkpoint}: its settings are not understood: {first_line(error)}") from error
-
-    def _refuse_another_model(self) -> None:
-        """The network is the checkpoint's; a flag or config that names another is refused, never ignored."""
-        asked = architectures.choose(_plain(self.config[self.command]["model"]["arch"]))
-        held = architectures.choose(self.content["hyper_parameters"]["arch"])
-        if asked != held:
             raise UserError(
-                f"--model.arch: {self.checkpoint} holds {held!r}, but {asked!r} was asked for. Leave --model.arch out.",
-                exit_code=2,
-            )
+                f"{self.origin.checkpoint}: its settings are not understood: {first_line(error)}"
+            ) from error
+
+    def _parse_ckpt_path(self) -> None:
+        """Do not let the checkpoint's settings beat the command line's, as LightningCLI would."""
 
     def before_instantiate_classes(self) -> None:
         """Check what can be checked before anything heavy is built."""
@@ -254,37 +202,24 @@ class CLI(LightningCLI):
         check_accelerator(config["trainer"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
-            if not self.run:
-                check_epochs_are_left(config["trainer"], self._epochs_done(), self.checkpoint)
+            if not self.origin.run:
+                check_epochs_are_left(config["trainer"], self.origin.epochs(), self.origin.checkpoint)
             for key in ("early_stopping", "checkpoints"):
                 check_monitor(
                     key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
                 )
 
-    def _epochs_done(self) -> int:
-        """How many epochs the checkpoint's run has recorded; 0 without a checkpoint."""
-        callbacks = self.content.get("callbacks", {}) if self.checkpoint else {}
-        return len(callbacks.get("History", {}).get("rows", []))
-
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
         super().instantiate_classes()
-        if self.checkpoint:
-            held = self.content["hyper_parameters"]
-            for what, trained, given in (
-                ("classes", list(held["classes"]), self.model.classes),
-                ("picture shape", list(held["image_shape"]), list(self.model.image_shape)),
-            ):
-                if trained != given:
-                    trained_on, read = (", ".join(map(str, values)) for values in (trained, given))
-                    raise UserError(f"{self.checkpoint} was trained on the {what} {trained_on}; the data has {read}.")
+        self.origin.refuse_other_data(self.model)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Build the trainer around a run folder."""
         config = self._get(self.config_init, "trainer")
         folder = self._run_folder(config["default_root_dir"])
-        if self.run and _is_rank_zero() and not config["fast_dev_run"]:
-            cut_back(self.run, self._epochs_done(), self.content["global_step"] if self.checkpoint else -1)
+        if self.origin.run and _is_rank_zero() and not config["fast_dev_run"]:
+            cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
         if config["logger"] in (None, True):
             config["logger"] = self._logger(folder) if self.command in ("fit", "test") else False
         config["default_root_dir"] = str(folder or config["default_root_dir"])
@@ -308,9 +243,9 @@ class CLI(LightningCLI):
     def _run_folder(self, root: str) -> Path | None:
         """The folder this command writes to: a new one for `fit`, the checkpoint's own run for what continues it."""
         if self.command != "fit":
-            return checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
-        if self.run or self._get(self.config, "trainer")["fast_dev_run"]:
-            return self.run
+            return checkpoints.run_folder(self.origin.checkpoint) if self.origin.checkpoint else None
+        if self.origin.run or self._get(self.config, "trainer")["fast_dev_run"]:
+            return self.origin.run
         return new_run_folder(root, self._get(self.config, "name")) if _is_rank_zero() else None
 
     def _logger(self, folder: Path | None) -> RunLogger | bool:
@@ -334,8 +269,8 @@ class CLI(LightningCLI):
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
-        if self.checkpoint:
-            kwargs["ckpt_path"] = str(self.checkpoint)
+        if self.origin.checkpoint:
+            kwargs["ckpt_path"] = self.origin.checkpoint
         return kwargs if subcommand == "show" else {**kwargs, "weights_only": True}
 
     def validate(self, **kwargs: Any) -> None:
@@ -346,40 +281,25 @@ class CLI(LightningCLI):
         """Measure a checkpoint on the test pictures."""
         self._measure("test", "test", kwargs)
 
+    def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
+        getattr(self.trainer, command)(verbose=False, **kwargs)
+        if self.trainer.is_global_zero:
+            metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+            results.report(command, stage, metrics, kwargs["ckpt_path"])
+
     def after_fit(self) -> None:
         """Test the run that has just ended, where that was asked for and has not been done."""
         if self._get(self.config, "test_after") and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            self.checkpoint = checkpoints.find(run_folder(self.trainer))
-            if self.run and any(self.checkpoint.name in path.read_text() for path in self.run.glob("test*.json")):
-                return
-            self.test(model=self.model, datamodule=self.datamodule, ckpt_path=self.checkpoint, weights_only=True)
-
-    def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
-        getattr(self.trainer, command)(verbose=False, **kwargs)
-        metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-        folder = run_folder(self.trainer)
-        if not self.trainer.is_global_zero:
-            return
-        if f"{stage}/pictures" not in metrics:
-            raise UserError(f"{command} found no pictures: --data.val_fraction is {self.datamodule.val_fraction}.")
-        loss, accuracy, count = (metrics[f"{stage}/{name}"] for name in ("loss", "acc", "pictures"))
-        right = round(accuracy * count)
-        print(f"{stage}  loss {loss:.4f}  acc {accuracy:.4f}  ({right:,} of {count:,.0f} pictures)  {self.checkpoint}")
-        if self.checkpoint and checkpoints.run_folder(self.checkpoint):
-            result = {"checkpoint": self.checkpoint.name, "pictures": int(count), "loss": loss, "acc": accuracy}
-            unused(folder / f"{command}.json").write_text(json.dumps(result, indent=2) + "\n")
+            folder = run_folder(self.trainer)
+            best = checkpoints.find(folder)
+            if not (self.origin.run and results.has_been_tested(folder, best)):
+                self.test(model=self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
 
     def predict(self, **kwargs: Any) -> None:
         """Print the most probable class of each picture; every rank has predicted all."""
         batches: Any = self.trainer.predict(return_predictions=True, **kwargs)
-        probabilities = torch.cat(batches)
-        if not self.trainer.is_global_zero:
-            return
-        best = probabilities.max(1)
-        files = [printable(file) for file in self.datamodule.picture_files]
-        width = max(map(len, files))
-        for file, share, label in zip(files, best.values, best.indices, strict=True):
-            print(f"{file:<{width}}  {self.model.classes[int(label)]}  {float(share):.4f}")
+        if self.trainer.is_global_zero:
+            results.print_predictions(self.datamodule.picture_files, torch.cat(batches), self.model.classes)
 
 
 def _is_rank_zero() -> bool:
@@ -388,10 +308,6 @@ def _is_rank_zero() -> bool:
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def _plain(choice: Any) -> Any:
-    return choice.as_dict() if hasattr(choice, "as_dict") else choice
 
 
 def run(arguments: list[str], on_start: OnStart | None = None) -> None:

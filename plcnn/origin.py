@@ -1,0 +1,130 @@
+"""What a command starts from: a run that goes on, a checkpoint, or nothing."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from plcnn import checkpoint as checkpoints
+from plcnn import plugins
+from plcnn.architectures import architectures
+from plcnn.arguments import read_yaml
+from plcnn.checkpoint_content import check_data_names
+from plcnn.classifier import Classifier
+from plcnn.errors import UserError
+
+FROM_CHECKPOINT = ("validate", "test", "predict")
+"""Commands that take model and data from a checkpoint."""
+
+
+@dataclass
+class Origin:
+    """Where a command starts.
+
+    Attributes:
+        command: its name.
+        run: the run folder that `fit` goes on with.
+        checkpoint: the file that is read.
+        content: what is in it.
+    """
+
+    command: str
+    run: Path | None = None
+    checkpoint: Path | None = None
+    content: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, values: dict[str, list[str]]) -> None:
+        """Find the checkpoint: of the run that goes on, of a flag, a config, or of the run in which a config lies.
+
+        Args:
+            values: what was typed for each flag.
+
+        Raises:
+            UserError: if there is none and the command needs one, or it cannot be read.
+        """
+        if self.run:
+            self.checkpoint, self.content = checkpoints.newest(self.run) or (None, {})
+        else:
+            path = next(reversed(values.get("ckpt_path", [])), None) or self._from_configs(values.get("config", []))
+            if path:
+                self.checkpoint = checkpoints.find(path, "last" if self.command == "fit" else "best")
+                self.content = checkpoints.read(self.checkpoint)
+            elif self.command in FROM_CHECKPOINT:
+                raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
+        if self.checkpoint:
+            self._check_plugins()
+
+    def _from_configs(self, configs: list[str]) -> str | Path | None:
+        for config in reversed(configs):
+            folder = Path(config).expanduser().parent
+            if self.command in FROM_CHECKPOINT and (folder / checkpoints.FOLDER).is_dir():
+                return folder
+            if path := read_yaml(config).get("ckpt_path"):
+                return str(path)
+        return None
+
+    def _check_plugins(self) -> None:
+        name = self.content["hyper_parameters"]["arch"]["class_path"]
+        if name not in architectures:
+            needed = plugins.option(self.content["hyper_parameters"].get("plugins", []))
+            hint = f" Add what it was trained with:{needed}" if needed else ""
+            raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
+
+    def epochs(self) -> int:
+        """How many epochs the checkpoint's run has recorded; 0 without a checkpoint."""
+        return len(self.content.get("callbacks", {}).get("History", {}).get("rows", []))
+
+    def steps(self) -> int:
+        """How many steps its run had taken; -1 without a checkpoint."""
+        return int(self.content.get("global_step", -1))
+
+    def defaults(self) -> dict[str, Any]:
+        """The checkpoint's settings by option, the layer below configs and flags; none without a checkpoint.
+
+        Raises:
+            UserError: if a name in them is none of this program's.
+        """
+        if not self.checkpoint:
+            return {}
+        check_data_names(self.content, self.checkpoint)
+        model, data = checkpoints.model_arguments(self.content), self.content.get("datamodule_hyper_parameters", {})
+        return {f"model.{k}": v for k, v in model.items() if k not in ("classes", "image_shape")} | {
+            f"data.{k}": v for k, v in data.items() if k != "verified"
+        }
+
+    def refuse_another_network(self, asked: Any) -> None:
+        """The network is the checkpoint's; a flag or config that names another is refused, never ignored.
+
+        Args:
+            asked: the architecture of the settings, in any form that a choice has.
+
+        Raises:
+            UserError: if it is another.
+        """
+        held = architectures.choose(self.content["hyper_parameters"]["arch"])
+        choice = architectures.choose(asked.as_dict() if hasattr(asked, "as_dict") else asked)
+        if choice != held:
+            raise UserError(
+                f"--model.arch: {self.checkpoint} holds {held!r}, but {choice!r} was asked for. "
+                "Leave --model.arch out.",
+                exit_code=2,
+            )
+
+    def refuse_other_data(self, classifier: Classifier) -> None:
+        """Refuse data with other classes or pictures than the checkpoint was trained on.
+
+        Args:
+            classifier: as built for the data.
+
+        Raises:
+            UserError: if they differ.
+        """
+        if not self.checkpoint:
+            return
+        held = self.content["hyper_parameters"]
+        for what, trained, given in (
+            ("classes", list(held["classes"]), classifier.classes),
+            ("picture shape", list(held["image_shape"]), list(classifier.image_shape)),
+        ):
+            if trained != given:
+                trained_on, read = (", ".join(map(str, values)) for values in (trained, given))
+                raise UserError(f"{self.checkpoint} was trained on the {what} {trained_on}; the data has {read}.")
