@@ -166,7 +166,7 @@ class _AtMost:
     """While a network is built, ends that where it outgrows its weights."""
 
     def __init__(self, weights: "typing.Iterable[Tensor]") -> None:
-        self._numbers = SLACK + 2 * sum(t.numel() for t in weights)
+        self._numbers = SLACK + 8 * sum(t.numel() for t in weights)  # a builder may make it some times to try things
         self._modules = MOST_MODULES
 
     def __enter__(self) -> None:

@@ -109,7 +109,7 @@ def test_the_last_good_checkpoint_survives_a_later_nan(plcnn: Callable[..., Outc
 @pytest.mark.parametrize("average", [[], ["--ema.enabled", "true", "--ema.decay", "0.9"]], ids=["", "ema"])
 @pytest.mark.parametrize("place", ["before the last step of an epoch", "in its middle", "in a validation"])
 def test_an_interrupted_epoch_goes_on_where_it_was(
-    plcnn: Callable[..., Outcome], place: str, average: list[str]
+    plcnn: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, place: str, average: list[str]
 ) -> None:
     hook, count = {
         "before the last step of an epoch": ("train", 5),
@@ -124,16 +124,13 @@ def test_an_interrupted_epoch_goes_on_where_it_was(
     fit = ["fit", *TINY, "--data.augment", "shift_zoom_flip", "--trainer.max_epochs", "3", *average]
     fit += ["--trainer.log_every_n_steps", "1", "--data.batch_size", "60", "--data.val_fraction", "0.65"]
     assert plcnn(*fit, "--name", "whole").code == 0
-    sys.modules.pop("stopping", None)
-    sys.path.insert(0, ".")
-    try:
-        stopped = plcnn(*fit, "--trainer.callbacks+=stopping.Stop")
-        assert stopped.code == 143, stopped.err
-        assert torch.load(LAST, weights_only=True)["global_step"] in (4, 5)
-        resumed = plcnn("fit", "--resume", RUN, "--trainer.callbacks", "null")
-        assert resumed.code == 0, resumed.err
-    finally:
-        sys.path.remove(".")
+    monkeypatch.delitem(sys.modules, "stopping", raising=False)
+    monkeypatch.syspath_prepend(Path.cwd())
+    stopped = plcnn(*fit, "--trainer.callbacks+=stopping.Stop")
+    assert stopped.code == 143, stopped.err
+    assert torch.load(LAST, weights_only=True)["global_step"] in (4, 5)
+    resumed = plcnn("fit", "--resume", RUN, "--trainer.callbacks", "null")
+    assert resumed.code == 0, resumed.err
     whole = Path("tb_logs/whole/version_0")
     assert rows(RUN) == rows(whole) and scalars(RUN) == scalars(whole)
     one, other = (read(run / "checkpoints" / "last.ckpt") for run in (RUN, whole))

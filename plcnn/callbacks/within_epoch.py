@@ -39,8 +39,11 @@ class WithinEpoch(Callback):
         """Remember the sums."""
         self._kept = checkpoint.get(KEY, {})
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Go on from the sums: each rank from its own, or the first from all where their number has changed."""
+        if self._kept:
+            for metric in pl_module.metrics["train_metrics"].values():
+                metric._update_count += 1  # else torchmetrics would doubt figures of an epoch with no further step
         for name, value in _sums(pl_module).items():
             if name in self._kept:
                 ranks = self._kept[name]
