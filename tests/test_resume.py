@@ -79,6 +79,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(
 ) -> None:
     whole = fork(*WHOLE, *average, folder=Path.cwd()).wait()
     assert whole.code == 0, whole.err
+    assert len(list((RUN / "checkpoints").iterdir())) == 2  # of the best epochs, only the last is kept
     moments, kills = random.Random(f"{while_writing} {average}"), 0
     while kills < KILLS / 4:
         kills += killed_and_resumed(fork, [*WHOLE, *average], moments, while_writing)
