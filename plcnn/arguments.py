@@ -1,6 +1,6 @@
 """A command's arguments before they are parsed: their layers, and the config and plugin files that they name."""
 
-from collections.abc import Container
+from collections.abc import Collection, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +125,30 @@ def read_yaml(path: str) -> dict[str, Any]:
 
 def _in_a_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
+
+
+def refuse_unknown_sections(path: str, flags: Collection[str]) -> None:
+    """Refuse a key that is no option's and holds nothing; jsonargparse passes over it.
+
+    Args:
+        path: the config file.
+        flags: keys of all options.
+
+    Raises:
+        UserError: if there is one; it names the nearest options.
+    """
+    options = {flag for flag in flags if not flag.endswith(".help")}
+    sections = {flag.rsplit(".", depth)[0] for flag in options for depth in range(1, flag.count(".") + 1)}
+    for key in _empty_keys(read_yaml(path)):
+        within = any(key.startswith(f"{option}.") for option in options - sections)
+        if not within and key not in options | sections:
+            hint = did_you_mean(f"--{key}", [f"--{known}" for known in options | sections], "")
+            raise UserError(f"--config {path}: there is no option --{key}. {hint}".rstrip(), exit_code=2)
+
+
+def _empty_keys(values: dict[str, Any], place: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if value == {}:
+            yield f"{place}{key}"
+        elif isinstance(value, dict):
+            yield from _empty_keys(value, f"{place}{key}.")

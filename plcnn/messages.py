@@ -74,7 +74,8 @@ def _full_key(keys: list[str]) -> str:
 
 
 def _unknown_option(found: "re.Match[str]", flags: Iterable[str]) -> str:
-    typed = next(group for group in found.groups() if group).split()[0].split("=")[0]
+    given = next(group for group in found.groups() if group)
+    typed = next(iter(given.split()), ascii(given)).split("=")[0]
     if found["arguments"] and not typed.startswith("-"):
         return f"{typed!r} is not understood: options begin with --, and `plcnn COMMAND --help` lists them."
     typed, options = f"--{typed.lstrip('-')}", [f"--{flag}" for flag in flags]

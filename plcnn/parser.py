@@ -81,7 +81,7 @@ class Parser(LightningArgumentParser):
         """Print the error and exit with code 2; a nested parser's error goes to the parser around it."""
         if not self.exit_on_error:
             super().error(message, ex)
-        print(f"error: {in_words(message, self._flags(), CHOICES)}", file=sys.stderr)
+        print(f"error: {in_words(message, self.flags(), CHOICES)}", file=sys.stderr)
         sys.exit(2)
 
     def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,14 +110,14 @@ class Parser(LightningArgumentParser):
             if value is None and isinstance(action, ActionTypeHint) and not _takes_null(action):
                 raise TypeError(f'Parser key "{action.dest}":\n  Expected a {action._typehint}. Got value: null')
 
-    def _flags(self) -> set[str]:
+    def flags(self) -> set[str]:
         """Keys of all options, those of the subcommands included."""
         keys: set[str] = set()
         for action in self._actions:
             keys.update(option.removeprefix("--") for option in action.option_strings if option.startswith("--"))
             if isinstance(action.choices, dict):
                 for parser in action.choices.values():
-                    keys |= parser._flags()
+                    keys |= parser.flags()
         return keys
 
     def dump(self, *args: Any, **kwargs: Any) -> str:

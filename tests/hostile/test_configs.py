@@ -174,7 +174,9 @@ def test_an_unknown_key_in_any_place_is_refused(plcnn: Command, data: st.DataObj
     )
     key = data.draw((near | st.text(min_size=1, max_size=8)).filter(lambda key: key not in known and "." not in key))
     Path("a.yaml").write_text(
-        yaml.safe_dump(with_value((*section, key), data.draw(st.integers() | st.booleans() | st.just([1])))),
+        yaml.safe_dump(
+            with_value((*section, key), data.draw(st.integers() | st.booleans() | st.just([1]) | st.just({})))
+        ),
         encoding="utf-8",
     )
     assert_refused(plcnn("fit", "--config", "a.yaml", "--print_config"))
