@@ -8,6 +8,7 @@ import yaml
 
 from plcnn import plugins, strict_yaml
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 from plcnn.suggestions import did_you_mean
 
 SECTIONS = ("trainer", "model", "data")
@@ -102,13 +103,13 @@ def read_yaml(path: str) -> dict[str, Any]:
         UserError: if it cannot be read, is no YAML, or does not hold keys and values where it must.
     """
     try:
-        content = strict_yaml.load(Path(path).expanduser().read_text(encoding="utf-8"))
+        content = strict_yaml.load(expanded(path).read_text(encoding="utf-8"))
     except (ValueError, RuntimeError) as error:  # a path with a zero byte, or of a user that is not there
         if not isinstance(error, UnicodeDecodeError):
             raise UserError(f"--config {path!r}: {error}.", exit_code=2) from error
         raise UserError(f"--config {path}: no valid YAML: {_in_a_line(error)}", exit_code=2) from error
     except OSError as error:
-        there = [p.name for p in Path(path).expanduser().parent.glob("[!.]*.yaml")]
+        there = [p.name for p in expanded(path).parent.glob("[!.]*.yaml")]
         hint = f" {did_you_mean(Path(path).name, there)}" if there else ""
         raise UserError(f"--config {path}: {error.strerror}.{hint}", exit_code=2) from error
     except yaml.YAMLError as error:
@@ -127,8 +128,8 @@ def _in_a_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def refuse_unknown_sections(path: str, flags: Collection[str]) -> None:
-    """Refuse a key that is no option's and holds nothing; jsonargparse passes over it.
+def refuse_empty(path: str, flags: Collection[str]) -> None:
+    """Refuse a key that holds {} and is no section's; jsonargparse passes over it, whatever its name.
 
     Args:
         path: the config file.
@@ -140,8 +141,10 @@ def refuse_unknown_sections(path: str, flags: Collection[str]) -> None:
     options = {flag for flag in flags if not flag.endswith(".help")}
     sections = {flag.rsplit(".", depth)[0] for flag in options for depth in range(1, flag.count(".") + 1)}
     for key in _empty_keys(read_yaml(path)):
+        if key in options - sections:
+            raise UserError(f"--config {path}: --{key}: expected a value, got {{}}.", exit_code=2)
         within = any(key.startswith(f"{option}.") for option in options - sections)
-        if not within and key not in options | sections:
+        if not within and key not in sections:
             hint = did_you_mean(f"--{key}", [f"--{known}" for known in options | sections], "")
             raise UserError(f"--config {path}: there is no option --{key}. {hint}".rstrip(), exit_code=2)
 

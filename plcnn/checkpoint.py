@@ -10,6 +10,7 @@ import torch
 
 from plcnn.checkpoint_content import RECORDS, check, check_network
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 from plcnn.suggestions import did_you_mean
 from plcnn.terminal import warn
 
@@ -27,7 +28,7 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     Raises:
         UserError: if there is no checkpoint at that path.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_file():
         return path
     if not path.is_dir():

@@ -7,6 +7,7 @@ import torch
 
 from plcnn.classifier import LOGGED
 from plcnn.errors import UserError, wrong_value
+from plcnn.paths import expanded
 
 MOST_MACHINES = 2**20
 """More than these are taken for a slip."""
@@ -65,7 +66,7 @@ def check_trainer(trainer: Any) -> None:
     every = trainer["check_val_every_n_epoch"]
     if every is not None and every < 1:
         raise wrong_value("--trainer.check_val_every_n_epoch", every, "1 or more epochs, or null", 1)
-    if Path(trainer["default_root_dir"]).expanduser().is_file():
+    if expanded(trainer["default_root_dir"]).is_file():
         raise UserError(f"--trainer.default_root_dir {trainer['default_root_dir']}: is a file, no folder.", exit_code=2)
     if trainer["accumulate_grad_batches"] < 1:
         raise wrong_value("--trainer.accumulate_grad_batches", trainer["accumulate_grad_batches"], "1 or more", 1)

@@ -19,7 +19,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins, results
-from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_unknown_sections, typed
+from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_empty, typed
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -163,7 +163,7 @@ class CLI(LightningCLI):
             if self.command == "fit" and folder and not origin.run:
                 arguments = ["--config", str(newest_config(folder)), *arguments]
         for path in typed(arguments).get("config", []):
-            refuse_unknown_sections(path, self._subcommand_parsers[self.command].flags())  # type: ignore[attr-defined]
+            refuse_empty(path, self._subcommand_parsers[self.command].flags())  # type: ignore[attr-defined]
         self.config = parser.parse_args([self.command, *arguments])
         config = self.config[self.command]
         config["plugins"] = plugins.loaded()

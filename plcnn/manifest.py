@@ -19,6 +19,7 @@ from torch import Tensor
 from plcnn.data.module import ImageData
 from plcnn.data.stores import Pictures, take
 from plcnn.files import written_aside
+from plcnn.paths import expanded
 from plcnn.run import short
 
 FILE = "manifest.json"
@@ -111,7 +112,7 @@ def processor() -> str:
 
 def file_hashes(paths: Iterable[str | Path]) -> dict[str, str | None]:
     """SHA-256 of files; None for one that cannot be read."""
-    return {short(Path(path)): _file_hash(Path(path).expanduser()) for path in paths}
+    return {short(Path(path)): _file_hash(expanded(path)) for path in paths}
 
 
 def _file_hash(path: Path) -> str | None:

@@ -11,6 +11,7 @@ from plcnn.arguments import read_yaml
 from plcnn.checkpoint_content import check_data_names
 from plcnn.classifier import Classifier
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 
 FROM_CHECKPOINT = ("validate", "test", "predict")
 """Commands that take model and data from a checkpoint."""
@@ -55,7 +56,7 @@ class Origin:
 
     def _from_configs(self, configs: list[str]) -> str | Path | None:
         for config in reversed(configs):
-            folder = Path(config).expanduser().parent
+            folder = expanded(config).parent
             if self.command in FROM_CHECKPOINT and (folder / checkpoints.FOLDER).is_dir():
                 return folder
             if path := read_yaml(config).get("ckpt_path"):

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 
 ENVIRONMENT_VARIABLE = "PLCNN_PLUGINS"
 
@@ -64,7 +65,7 @@ def load(paths: Iterable[str] = ()) -> None:
         UserError: if a file is missing, is no Python file, or fails to import; it names the file, line and reason.
     """
     before = os.environ.get(ENVIRONMENT_VARIABLE)
-    wanted = list(dict.fromkeys(str(Path(p).expanduser().resolve()) for p in [*loaded(), *paths]))
+    wanted = list(dict.fromkeys(str(expanded(p).resolve()) for p in [*loaded(), *paths]))
     if not wanted:
         return
     os.environ[ENVIRONMENT_VARIABLE] = os.pathsep.join(wanted)

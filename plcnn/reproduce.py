@@ -9,6 +9,7 @@ from plcnn import manifest
 from plcnn.arguments import asks_for_help, read_yaml, typed
 from plcnn.checkpoint import runs_in
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 from plcnn.run import newest_config, short
 from plcnn.suggestions import near
 from plcnn.terminal import say, warn
@@ -56,7 +57,7 @@ def run(arguments: list[str]) -> None:
         return
     if not rest or rest[0].startswith("-"):
         raise UserError("reproduce needs the run folder first: plcnn reproduce tb_logs/NAME/version_N", exit_code=2)
-    folder, overrides = Path(rest[0]).expanduser(), rest[1:]
+    folder, overrides = expanded(rest[0]), rest[1:]
     for key in ("resume", "ckpt_path"):
         if key in typed(overrides):
             raise UserError(f"--{key} goes on with a run; reproduce begins it anew. Leave it out.", exit_code=2)

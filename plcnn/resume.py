@@ -5,6 +5,7 @@ from pathlib import Path
 from plcnn import checkpoint
 from plcnn.arguments import asks_for_help, read_yaml, typed
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 from plcnn.run import newest_config
 
 NEWEST = "auto"
@@ -44,8 +45,8 @@ def named_run(command: str, arguments: list[str]) -> Path | None:
     if resumed == NEWEST:
         return None
     if resumed:
-        return _checked(Path(resumed).expanduser())
-    return _meant_by(Path(start).expanduser()) if start else None
+        return _checked(expanded(resumed))
+    return _meant_by(expanded(start)) if start else None
 
 
 def _meant_by(path: Path) -> Path | None:

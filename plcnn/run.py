@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plcnn import plugins
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -33,7 +34,7 @@ def new_run_folder(root: str | Path, name: str) -> Path:
         raise UserError(f"--name {name!r}: a run's name is one folder name, without / or \\.", exit_code=2)
     if len(name.encode()) > MOST_BYTES:
         raise UserError(f"--name {name[:20]}...: a run's name has at most {MOST_BYTES} bytes.", exit_code=2)
-    parent = Path(root).expanduser() / name
+    parent = expanded(root) / name
     try:
         parent.mkdir(parents=True, exist_ok=True)
         number = max((_number(p.name) for p in parent.iterdir()), default=-1) + 1
@@ -62,7 +63,7 @@ def newest_config(folder: Path) -> Path | None:
 
 def newest_run(root: str | Path, name: str) -> Path | None:
     """The run folder with the highest number; None where there is none."""
-    parent = Path(root).expanduser() / name
+    parent = expanded(root) / name
     runs = [path for path in parent.glob("version_*") if _number(path.name) >= 0]
     return max(runs, key=lambda path: _number(path.name), default=None)
 

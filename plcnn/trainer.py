@@ -2,7 +2,6 @@
 
 import itertools
 import traceback
-from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -15,6 +14,7 @@ from plcnn.compute import bf16_is_fast
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError, first_line
 from plcnn.idle_hooks import skip_idle_hooks
+from plcnn.paths import expanded
 
 
 class Trainer(pl.Trainer):
@@ -97,7 +97,7 @@ class Trainer(pl.Trainer):
             _, labels = datamodule.source.train()
             print(*datamodule.split_indices(labels)[1].tolist(), sep="\n")
             return
-        path = Path(output).expanduser()
+        path = expanded(output)
         if path.exists():
             raise UserError(f"--output {path}: exists already; name another file.", exit_code=2)
         if grid < 1:

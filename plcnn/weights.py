@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from plcnn import checkpoint
 from plcnn.checkpoint_content import not_finite
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 
 WRAPPERS = ("state_dict", "model")
 """Keys under which training programs keep the weights in their files."""
@@ -33,7 +34,7 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
     Raises:
         UserError: if the file cannot be read or was refused, or its tensors are not the network's.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     found, own = _tensors(path), network.state_dict()
     other_classes = {
         name

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 from plcnn.terminal import printable
 
 FORMATS = (
@@ -64,7 +65,7 @@ def _reason(error: Exception) -> str:
 def _files(given: str) -> list[Path]:
     """The file, or the pictures below a folder, less what is hidden and folders that are called like pictures."""
     try:
-        path = Path(given).expanduser()
+        path = expanded(given)
         if not path.is_dir():
             return [path]
     except (OSError, RuntimeError):  # a name of thousands of letters; a user that is not there

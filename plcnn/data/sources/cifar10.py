@@ -19,6 +19,7 @@ from plcnn.data.download import download
 from plcnn.data.sources import sources
 from plcnn.data.unpack import unpack
 from plcnn.errors import UserError
+from plcnn.paths import expanded
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -60,7 +61,7 @@ class CIFAR10:
     def __init__(self, root: str = "data", verify: bool = True) -> None:
         self._verify = verify
         self._official: dict[str, bool] = {}  # by name, of the files read so far
-        path = Path(root).expanduser()
+        path = expanded(root)
         home = path.parent if path.name in (FOLDER, ARCHIVE) else path
         self._archive = home / ARCHIVE
         self._folder = path if any(os.path.exists(path / name) for name in MD5) else home / FOLDER
