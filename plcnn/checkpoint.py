@@ -31,6 +31,8 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     path = expanded(path)
     if path.is_file():
         return path
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--ckpt_path {path}: it is no plain file; name a checkpoint or a run folder.", exit_code=2)
     if not path.is_dir():
         raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path

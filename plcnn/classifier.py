@@ -182,6 +182,15 @@ class Classifier(LightningModule):
         prepare(self.device)
         compile_in_place(self.net, self.compile_mode, self.device)
 
+    def on_train_start(self) -> None:
+        """Let the optimizer's settings take effect where a training goes on; its state has brought the old ones."""
+        (optimizer,), (config,) = self.trainer.optimizers, self.trainer.lr_scheduler_configs
+        schedule: Any = config.scheduler
+        schedule.base_lrs = [settings["initial_lr"] for settings in self._settings]
+        factors = [factor(schedule.last_epoch) for factor in schedule.lr_lambdas]
+        for group, settings, factor in zip(optimizer.param_groups, self._settings, factors, strict=True):
+            group.update({**settings, "lr": settings["initial_lr"] * factor})
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the mean cross-entropy of a batch."""
         return self._step("train", batch)
@@ -240,6 +249,7 @@ class Classifier(LightningModule):
         if total_steps == float("inf"):
             raise UserError("A schedule needs to know how long training takes: give --trainer.max_epochs.", exit_code=2)
         schedule = scheduler(optimizer, self.schedule_choice, int(total_steps))
+        self._settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

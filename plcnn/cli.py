@@ -52,7 +52,7 @@ from plcnn.errors import UserError, first_line
 from plcnn.event_files import cut_back
 from plcnn.origin import Origin
 from plcnn.parser import CHOICES, Parser
-from plcnn.processes import await_all, meet_anew
+from plcnn.processes import await_all, is_of_another, meet_anew
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
@@ -174,7 +174,7 @@ class CLI(LightningCLI):
             config["ckpt_path"] = None
         if origin.checkpoint:
             config["model"]["weights"] = None  # the checkpoint's take their place
-            origin.refuse_another_network(config["model"]["arch"])
+            origin.refuse_others(config["model"])
 
     def _with_newest_run(self, parser: LightningArgumentParser, arguments: list[str]) -> list[str]:
         """Find the newest run of the name that was asked for, and put its settings below the arguments."""
@@ -222,6 +222,9 @@ class CLI(LightningCLI):
         folder = self._run_folder(config["default_root_dir"])
         if self.origin.run and _is_rank_zero() and not config["fast_dev_run"]:
             cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
+        most = config["max_epochs"]
+        if self.origin.run and most and 0 < most < self.origin.epochs():
+            config["max_epochs"] = self.origin.epochs()  # nothing is left to do; Lightning would call it a mistake
         if config["logger"] in (None, True):
             config["logger"] = self._logger(folder) if self.command in ("fit", "test") else False
         config["default_root_dir"] = str(folder or config["default_root_dir"])
@@ -344,9 +347,10 @@ def run(arguments: list[str], on_start: OnStart | None = None) -> None:
     except SIGTERMException as interruption:
         raise UserError("interrupted by SIGTERM", 143) from interruption
     except RuntimeError as error:
-        if "by peer" not in str(error):  # gloo's words for a process that is no more
+        if not is_of_another(error):
             raise
-        raise UserError("another process of this run has ended; what it wrote says why") from error
+        fate = next(iter(getattr(error, "__notes__", [])), "another process of this run has ended")
+        raise UserError(f"{fate[0].upper()}{fate[1:]}") from error
     finally:
         # Left to the interpreter's exit, gloo's threads abort it now and then.
         if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -11,6 +11,7 @@ from plcnn.arguments import read_yaml
 from plcnn.checkpoint_content import check_data_names
 from plcnn.classifier import Classifier
 from plcnn.errors import UserError
+from plcnn.optim import optimizers
 from plcnn.paths import expanded
 
 FROM_CHECKPOINT = ("validate", "test", "predict")
@@ -92,23 +93,31 @@ class Origin:
             f"data.{k}": v for k, v in data.items() if k != "verified"
         }
 
-    def refuse_another_network(self, asked: Any) -> None:
-        """The network is the checkpoint's; a flag or config that names another is refused, never ignored.
+    def refuse_others(self, model: Any) -> None:
+        """Network and kind of optimizer are the checkpoint's; others are refused, never ignored.
 
         Args:
-            asked: the architecture of the settings, in any form that a choice has.
+            model: the settings of the model, with choices in any form.
 
         Raises:
-            UserError: if it is another.
+            UserError: if a flag or config names another.
         """
-        held = architectures.choose(self.content["hyper_parameters"]["arch"])
-        choice = architectures.choose(asked.as_dict() if hasattr(asked, "as_dict") else asked)
-        if choice != held:
+        held = self.content["hyper_parameters"]
+        network, asked = architectures.choose(held["arch"]), architectures.choose(_plain(model["arch"]))
+        if asked != network:
             raise UserError(
-                f"--model.arch: {self.checkpoint} holds {held!r}, but {choice!r} was asked for. "
+                f"--model.arch: {self.checkpoint} holds {network!r}, but {asked!r} was asked for. "
                 "Leave --model.arch out.",
                 exit_code=2,
             )
+        if self.command == "fit" and "optimizer" in held:
+            own, other = (optimizers.choose(_plain(one)).name for one in (held["optimizer"], model["optimizer"]))
+            if own != other:
+                raise UserError(
+                    f"--model.optimizer: {self.checkpoint} goes on with {own}, whose state it holds, not with {other}. "
+                    f"For a new run from its weights: --model.weights {self.checkpoint}",
+                    exit_code=2,
+                )
 
     def refuse_other_data(self, classifier: Classifier) -> None:
         """Refuse data with other classes or pictures than the checkpoint was trained on.
@@ -129,3 +138,7 @@ class Origin:
             if trained != given:
                 trained_on, read = (", ".join(map(str, values)) for values in (trained, given))
                 raise UserError(f"{self.checkpoint} was trained on the {what} {trained_on}; the data has {read}.")
+
+
+def _plain(choice: Any) -> Any:
+    return choice.as_dict() if hasattr(choice, "as_dict") else choice

@@ -2,8 +2,10 @@
 
 import atexit
 import os
+import signal
 import socket
 import subprocess
+from contextlib import suppress
 from typing import Any
 
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
@@ -42,6 +44,21 @@ def await_all(trainer: Any) -> None:
     for rank, process in enumerate(_started_by(trainer), 1):
         if code := process.wait():
             raise UserError(f"The process of device {rank} failed: exit code {code}.")
+
+
+def is_of_another(error: BaseException) -> bool:
+    """Whether an error only says that another process is no more, in gloo's words."""
+    return isinstance(error, RuntimeError) and "by peer" in str(error)
+
+
+def fate_of_others(trainer: Any) -> str:
+    """What became of the processes that this one started, where one was killed; empty where that is not known."""
+    for rank, process in enumerate(_started_by(trainer), 1):
+        with suppress(subprocess.TimeoutExpired):
+            code = process.wait(1)
+            if code < 0:
+                return f"the process of device {rank} was killed by {signal.Signals(-code).name}"
+    return ""
 
 
 def end_all(trainer: Any) -> None:

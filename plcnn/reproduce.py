@@ -26,6 +26,9 @@ exit code: 0 if the same, 1 if not, 2 for a wrong command line
 TIMES = ("seconds", "pictures/s")
 """Columns of history.csv that differ from run to run."""
 
+SUFFIX = "-reproduced"
+"""Of the name under which a run is made again: `--resume auto` looks for the newest of the run's own."""
+
 PLACES = ("name", "trainer.default_root_dir")
 """Settings that say where a run lies."""
 
@@ -73,7 +76,8 @@ def run(arguments: list[str]) -> None:
 
     from plcnn.cli import run as run_command
 
-    place = ["--trainer.default_root_dir", str(folder.resolve().parent.parent), "--name", folder.resolve().parent.name]
+    name = folder.resolve().parent.name.removesuffix(SUFFIX) + SUFFIX
+    place = ["--trainer.default_root_dir", str(folder.resolve().parent.parent), "--name", name]
     run_command(["fit", "--config", str(config), *place, *overrides], on_start)
     if "folder" not in made:
         if os.environ.get("LOCAL_RANK", "0") != "0":  # the first process compares
@@ -116,7 +120,7 @@ def _no_run(folder: Path) -> str:
     """That there is no run folder, with the nearest names."""
     if folder.exists():
         hint = f" It lies in {folder.parent}." if folder.is_file() else runs_in(folder)
-        return f"reproduce {folder}: is no run folder.{hint}"
+        return f"reproduce {folder}: it is no run folder.{hint}"
     missing = folder
     while not missing.parent.exists():
         missing = missing.parent

@@ -2,6 +2,7 @@
 
 import itertools
 import traceback
+from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -39,11 +40,28 @@ class Trainer(pl.Trainer):
             kwargs["strategy"] = Sharded()
         super().__init__(precision=precision, **kwargs)
 
-    def fit(self, model: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
-        """Train, without the step hooks that nothing defines."""
-        self.starts_afresh = kwargs.get("ckpt_path") is None
+    def fit(
+        self,
+        model: pl.LightningModule,
+        train_dataloaders: Any = None,
+        val_dataloaders: Any = None,
+        datamodule: pl.LightningDataModule | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+    ) -> None:
+        """Train a network.
+
+        Args:
+            model: the network with its loss, optimizer and schedule.
+            train_dataloaders: not used by the command line.
+            val_dataloaders: not used by the command line.
+            datamodule: where the pictures come from.
+            ckpt_path: a checkpoint file to start from, in a run of its own; with a run folder, the same as --resume.
+            weights_only: whether the checkpoint is read by PyTorch's safe loader.
+        """
+        self.starts_afresh = ckpt_path is None
         skip_idle_hooks(self, model)
-        super().fit(model, *args, **kwargs)
+        super().fit(model, train_dataloaders, val_dataloaders, datamodule, ckpt_path, weights_only)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; what Lightning does not accept, in settings or in a checkpoint, is the user's to mend.
@@ -61,7 +79,7 @@ class Trainer(pl.Trainer):
             restoring = self._checkpoint_connector._loaded_checkpoint or in_optimizer or in_loops
             if restoring and not isinstance(error, OSError):
                 raise UserError(
-                    f"--ckpt_path {self.ckpt_path}: what it holds does not fit this run: {type(error).__name__}: "
+                    f"{self.ckpt_path}: what it holds does not fit this run: {type(error).__name__}: "
                     f"{first_line(error)[:200]}"
                 ) from error
             if isinstance(error, MisconfigurationException) or (

@@ -1,4 +1,4 @@
-"""Callbacks that take the disk away from a training, and give it back."""
+"""Callbacks that take the disk away from a training, and give it back; and one that ends a training."""
 
 import os
 import resource
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback
+
+from plcnn.errors import UserError
 
 
 class Fault(Callback):
@@ -71,3 +73,14 @@ def mount_point(folder: Path) -> Path:
     """The mounted folder in which a folder lies."""
     folder = folder.absolute()
     return folder if os.path.ismount(folder) else mount_point(folder.parent)
+
+
+class Stop(Fault):
+    """The training ends with an error."""
+
+    def begin(self, folder: Path) -> None:
+        pass
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        if trainer.current_epoch == self.first:
+            raise UserError("stopped")

@@ -11,7 +11,7 @@ from support import TINY, Outcome
 
 Command = Callable[..., Outcome]
 RUN = Path("tb_logs/run/version_0")
-AGAIN = Path("tb_logs/run/version_1")
+AGAIN = Path("tb_logs/run-reproduced/version_0")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_run_that_went_on_is_repeated_from_its_newest_settings(trained: Outcom
 def test_it_lies_beside_the_run_wherever_that_was_moved(trained: Outcome, plcnn: Command) -> None:
     shutil.move("tb_logs", "elsewhere")
     assert plcnn("reproduce", "elsewhere/run/version_0").code == 0
-    assert Path("elsewhere/run/version_1/history.csv").is_file() and not Path("tb_logs").exists()
+    assert Path("elsewhere/run-reproduced/version_0/history.csv").is_file() and not Path("tb_logs").exists()
 
 
 def test_another_result_names_epoch_metric_and_setting(trained: Outcome, plcnn: Command) -> None:

@@ -193,3 +193,37 @@ def test_a_run_that_ended_before_its_test_is_tested_once(plcnn: Callable[..., Ou
         outcome = plcnn("fit", "--resume", RUN, "--test_after", "true")
         assert outcome.code == 0, outcome.err
     assert [path.name for path in RUN.glob("test*.json")] == ["test.json"]
+
+
+def test_a_refused_start_leaves_the_run_as_it_was(plcnn: Callable[..., Outcome]) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "3").code == 0
+    before = {path: path.read_bytes() for path in RUN.rglob("*") if path.is_file()}
+    refused = plcnn("fit", "--resume", RUN, "--model.optimizer", "sgd", "--trainer.max_epochs", "4")
+    assert refused.code == 2 and "goes on with adam" in refused.err and "--model.weights" in refused.err
+    for fewer in "123":
+        outcome = plcnn("fit", "--resume", RUN, "--trainer.max_epochs", fewer)
+        assert outcome.code == 0 and "nothing was left to do" in outcome.out, outcome.err
+    assert {path: path.read_bytes() for path in RUN.rglob("*") if path.is_file()} == before
+    assert plcnn("fit", "--resume", RUN, "--trainer.max_epochs", "4").code == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
+def test_an_optimizers_settings_take_effect_where_a_run_goes_on(plcnn: Callable[..., Outcome], optimizer: str) -> None:
+    cosine = ["--model.optimizer", optimizer, "--model.schedule", "cosine", "--trainer.max_epochs", "4"]
+    assert plcnn("fit", *TINY, *cosine, "--model.optimizer.lr", "0.01", "--name", "slow").code == 0
+    assert plcnn("fit", *TINY, *cosine, "--model.optimizer.lr", "0.02", "--name", "fast").code == 0
+    stopped = ["--checkpoints.every_n_steps", "1", "--trainer.callbacks+=disk_faults.Stop"]
+    outcome = plcnn("fit", *TINY, *cosine, "--model.optimizer.lr", "0.01", *stopped)
+    assert outcome.code == 1 and len(rows(RUN)) == 2
+    further = ["--model.optimizer.lr", "0.02", "--trainer.callbacks", "null"]
+    outcome = plcnn("fit", "--resume", RUN, *further)
+    assert outcome.code == 0 and f"going on   after epoch 2, step 6: {RUN}/checkpoints/last.ckpt" in outcome.out
+    slow, fast = (rows(Path("tb_logs") / name / "version_0") for name in ("slow", "fast"))
+    assert [row["lr"] for row in rows(RUN)] == [row["lr"] for row in (*slow[:2], *fast[2:])]
+
+
+def test_a_reproduction_is_not_what_auto_goes_on_with(plcnn: Callable[..., Outcome]) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    assert plcnn("reproduce", RUN).code == 0
+    assert plcnn("fit", *TINY, "--resume", "auto", "--trainer.max_epochs", "2").code == 0
+    assert len(rows(RUN)) == 2

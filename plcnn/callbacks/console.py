@@ -1,6 +1,7 @@
 """What a run prints: what is trained on what, a line an epoch, how it ended and what to do next."""
 
 import shlex
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -34,6 +35,7 @@ class Opening(Callback):
     def __init__(self, layers: bool = True) -> None:
         self.layers = layers
         self._counts = (0, 0)
+        self._steps = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Look at the network while it is whole: a strategy may spread it over devices."""
@@ -45,6 +47,10 @@ class Opening(Callback):
             say(trainer, as_text(layers))
         self._counts = counts(pl_module.net)
 
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Note where the training goes on."""
+        self._steps = checkpoint["global_step"]
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the opening."""
         data = trainer.datamodule
@@ -54,13 +60,19 @@ class Opening(Callback):
         say(
             trainer,
             f"training   {pl_module.arch.short()}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
-            f"{_started_from(pl_module)}"
+            f"{_started_from(pl_module)}{self._going_on(trainer)}"
             f"on         {data.source_choice.name}: {sets['train']:,} training and {sets['val']:,} validation pictures "
             f"of {len(data.classes)} classes, {' × '.join(map(str, data.image_shape))}\n"
             f"with       {_device(trainer)}, {trainer.precision}, {_batch(trainer, data.batch_size)}\n"
             f"optimizer  {pl_module.optimizer_choice!r}, schedule {pl_module.schedule_choice!r}\n"
             f"run folder {run_folder(trainer)}",
         )
+
+    def _going_on(self, trainer: Trainer) -> str:
+        if not trainer.ckpt_path:
+            return ""
+        epochs = len(history_of(trainer).rows)
+        return f"going on   after epoch {epochs}, step {self._steps}: {trainer.ckpt_path}\n"
 
 
 class EpochLine(Callback):
@@ -80,7 +92,7 @@ class EpochLine(Callback):
         row = history_of(trainer).rows[-1]
         most = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else "-"
         names = {"train/loss": "loss", "train/acc": "acc", "val/loss": "val_loss", "val/acc": "val_acc"}
-        numbers = "  ".join(f"{short} {row[tag]:.4f}" for tag, short in names.items() if tag in row)
+        numbers = "  ".join(f"{short} {_number(row[tag])}" for tag, short in names.items() if tag in row)
         place = f"epoch {int(row['epoch']):>{len(str(most))}}/{most}"
         say(trainer, f"{place}  {numbers}  {row['seconds']:.1f} s  {row['pictures/s']:,.0f} pictures/s")
 
@@ -117,6 +129,10 @@ class Ending(Callback):
             lines.append(f"next       {next_command('test', folder)}")
         lines.append(f"           tensorboard --logdir {shlex.quote(short(folder.parent.parent))}")
         say(trainer, "\n".join(lines))
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.3e}"
 
 
 def _why(trainer: Trainer) -> tuple[str, str]:

@@ -16,6 +16,9 @@ LEAST_STEPS = 100
 LEAST_PICTURES_A_CLASS = 100
 """How much must have been trained before a loss that is no better than guessing tells anything."""
 
+FAR = 10
+"""A loss so many times that of guessing is no beginning any more in the second epoch."""
+
 PROBES = 16
 """Training pictures whose logits are compared."""
 
@@ -77,6 +80,8 @@ class Health(Callback):
         chance = self._at_chance(trainer, row, steps)
         if self._diverges(loss, best, guess, steps):
             self._tell(trainer, "diverging", row, f"the training diverges: its best epoch's loss was {best:.4g}", TRY)
+        elif row["epoch"] >= 2 and loss > FAR * guess:
+            self._tell(trainer, "diverging", row, f"the training diverges: guessing has a loss of {guess:.4g}", TRY)
         elif chance and (row["epoch"] >= 2 or steps >= LEAST_STEPS) and _same_logits(trainer, pl_module):
             self._tell(trainer, "dead", row, "the network is dead: it gives every picture the same logits", TRY)
         elif chance and not rising and self._has_trained(trainer, classes) and loss >= self._hopeless(guess):

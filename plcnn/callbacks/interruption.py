@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 
-from plcnn.processes import end_all
+from plcnn.processes import end_all, fate_of_others, is_of_another
 from plcnn.run import next_command, run_folder
 from plcnn.terminal import warn
 
@@ -101,6 +101,9 @@ class Interruption(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End with the processes of the other devices, each with its own words and exit code."""
+        if is_of_another(exception):
+            way_on = f"To go on: {next_command('fit', Path(trainer.default_root_dir))}"
+            exception.add_note(f"{fate_of_others(trainer) or 'another process of this run has ended'}. {way_on}")
         end_all(trainer)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -23,13 +23,23 @@ class SaveConfig(Callback):
         self.parser, self.config = parser, config
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
-        """Write the file, on rank zero, unless the newest one there says the same.
+        """Write a new run's file, before anything else: with it, the run can go on.
 
         Raises:
-            UserError: if the disk does not take it; the run could not go on later.
+            UserError: if the disk does not take it.
         """
+        if stage == "fit" and trainer.starts_afresh:
+            self._save(trainer)
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Write the settings of a run that goes on, once its checkpoint has been taken."""
+        if not trainer.starts_afresh:
+            self._save(trainer)
+
+    def _save(self, trainer: Any) -> None:
+        """Write the file, on rank zero, unless the newest one there says the same."""
         folder = run_folder(trainer)
-        if stage != "fit" or not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or trainer.fast_dev_run:
             return
         text = self.parser.dump(self.config, skip_none=False)
         newest = newest_config(folder)

@@ -131,6 +131,12 @@ def test_a_rising_loss_is_told(capsys: pytest.CaptureFixture[str], losses: list[
         assert f"the training diverges: its best epoch's loss was {min(losses):.4g} (epoch {epoch}, " in lines[0]
 
 
+def test_a_loss_beyond_any_beginning_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, [(9.9 * math.log(10), 0.5)] * 3) == []
+    lines = told(capsys, [(1e4, 0.5), (9e3, 0.5), (8e3, 0.5)])
+    assert len(lines) == 1 and "the training diverges: guessing has a loss of 2.303 (epoch 2, " in lines[0]
+
+
 def test_mixed_labels_are_compared_above_their_least(capsys: pytest.CaptureFixture[str]) -> None:
     # a tenth of the pictures is mixed with its own class: 0.9 / 2 nats at least
     assert told(capsys, [(1.5, 0.6), (1.0, 0.7), (1.2, 0.7)], mix="mixup") == []

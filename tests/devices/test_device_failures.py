@@ -32,7 +32,7 @@ def test_a_rank_that_fails_ends_all(fork: Fork, tmp_path: Path, what: str, rank:
     failed, other = outcomes[rank], outcomes[1 - rank]
     assert failed.code == {"raises": 1, "mistake": 1, "killed": -9, "exits": 3}[what]
     assert other.code == 1
-    assert other.err.strip().endswith("error: another process of this run has ended; what it wrote says why")
+    assert "error: Another process of this run has ended. To go on: plcnn fit --resume " in other.err
     assert "Traceback" not in other.err
     if what == "raises":
         assert "Traceback" in failed.err and "ArithmeticError: on purpose" in failed.err
