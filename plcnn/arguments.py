@@ -54,7 +54,7 @@ def typed(arguments: list[str]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     flag = ""
     for argument in arguments:
-        if argument.startswith("-"):
+        if argument.startswith("-") and argument != "-":
             flag, _, value = argument.lstrip("-").partition("=")
             flag = "config" if flag == "c" else flag
             values.setdefault(flag, []).extend([value] if value else [])

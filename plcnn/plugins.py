@@ -71,6 +71,7 @@ def load(paths: Iterable[str] = ()) -> None:
     os.environ[ENVIRONMENT_VARIABLE] = os.pathsep.join(wanted)
     try:
         for path in wanted:
+            _check_file(Path(path))
             _import_file(Path(path))
     except UserError:
         os.environ[ENVIRONMENT_VARIABLE] = before or ""
@@ -98,11 +99,18 @@ def _module_name(path: str) -> str:
     return f"{__name__}.{Path(path).stem}_{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
-def _import_file(path: Path) -> None:
-    if path.is_dir():
+def _check_file(path: Path) -> None:
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:  # a name that is too long, say
+        raise UserError(f"--plugins: {str(path)[:100]} cannot be read: {error.strerror}.", exit_code=2) from error
+    if is_folder:
         raise UserError(f"--plugins: {path} is a folder; name the Python file in it.", exit_code=2)
-    if not path.is_file():
+    if not is_file:
         raise UserError(f"--plugins: there is no file {path}.", exit_code=2)
+
+
+def _import_file(path: Path) -> None:
     if path.suffix != ".py":
         raise UserError(f"--plugins: {path} is no Python file (its name must end in .py).", exit_code=2)
     if str(path.parent) not in sys.path:
