@@ -9,6 +9,9 @@ from plcnn.classifier import LOGGED
 from plcnn.errors import UserError, wrong_value
 from plcnn.paths import expanded
 
+LARGEST = 2**62
+"""Greater numbers would not fit where Lightning and PyTorch keep them."""
+
 MOST_MACHINES = 2**20
 """More than these are taken for a slip."""
 
@@ -61,6 +64,9 @@ def check_trainer(trainer: Any) -> None:
     Raises:
         UserError: if a setting of the trainer is out of range.
     """
+    for key, value in vars(trainer).items():
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise wrong_value(f"--trainer.{key}", value, "a number of at most 18 digits", 100)
     if trainer["default_root_dir"] is None:
         raise UserError("--trainer.default_root_dir: expected a folder, got null. For example: tb_logs", exit_code=2)
     every = trainer["check_val_every_n_epoch"]

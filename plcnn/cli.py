@@ -238,7 +238,7 @@ class CLI(LightningCLI):
             config["enable_progress_bar"] = sys.stdout.isatty()
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, TypeError, RuntimeError, ImportError, MisconfigurationException) as error:
+        except (ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, MisconfigurationException) as error:
             if folder:
                 with contextlib.suppress(OSError):
                     folder.rmdir()  # possible for an empty folder alone: the new one
