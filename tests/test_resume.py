@@ -92,6 +92,13 @@ def test_the_last_steps_before_a_kill_are_in_the_curves_once(fork: Fork, plcnn: 
     assert steps == list(range(1, len(steps) + 1)) and len(steps) == 9 * len(rows(RUN))
 
 
+def test_without_patience_the_first_epoch_that_is_no_better_ends_it(plcnn: Callable[..., Outcome]) -> None:
+    stopping = ["--model.optimizer.lr", "0", "--early_stopping.patience", "0", "--trainer.max_epochs", "9"]
+    assert plcnn("fit", *TINY, *stopping).code == 0
+    assert len(rows(RUN)) == 2  # the first sets the mark
+    assert "nothing was left to do" in plcnn("fit", "--resume", RUN).out
+
+
 def test_stopped_early_stays_stopped(plcnn: Callable[..., Outcome]) -> None:
     stopping = ["--model.optimizer.lr", "0", "--early_stopping.patience", "2", "--trainer.max_epochs", "9"]
     assert plcnn("fit", *TINY, *stopping).code == 0

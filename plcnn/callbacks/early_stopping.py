@@ -43,7 +43,7 @@ class EarlyStopping(callbacks.EarlyStopping):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take no further epoch where the run that goes on had stopped already."""
-        trainer.should_stop = trainer.should_stop or self.wait_count >= self.patience
+        trainer.should_stop = trainer.should_stop or 0 < self.wait_count >= self.patience
 
     def _should_skip_check(self, trainer: Trainer) -> bool:
         """Pass over an epoch that ended (by `max_steps`, say) before the first validation."""
