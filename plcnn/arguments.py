@@ -104,16 +104,14 @@ def read_yaml(path: str) -> dict[str, Any]:
     """
     try:
         content = strict_yaml.load(expanded(path).read_text(encoding="utf-8"))
-    except (ValueError, RuntimeError) as error:  # a path with a zero byte, or of a user that is not there
-        if not isinstance(error, UnicodeDecodeError):
-            raise UserError(f"--config {path!r}: {error}.", exit_code=2) from error
-        raise UserError(f"--config {path}: no valid YAML: {_in_a_line(error)}", exit_code=2) from error
     except OSError as error:
         there = [p.name for p in expanded(path).parent.glob("[!.]*.yaml")]
         hint = f" {did_you_mean(Path(path).name, there)}" if there else ""
         raise UserError(f"--config {path}: {error.strerror}.{hint}", exit_code=2) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"--config {path}: no valid YAML: {_in_a_line(error)}", exit_code=2) from error
+    except ValueError as error:  # a path with a zero byte
+        raise UserError(f"--config {path!r}: {error}.", exit_code=2) from error
     if content is None:
         raise UserError(f"--config {path}: is empty; it must hold keys and values.", exit_code=2)
     if not isinstance(content, dict):

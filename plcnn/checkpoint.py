@@ -36,7 +36,7 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     if not path.is_dir():
         raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
-    best = sorted(folder.glob("best-*.ckpt"), key=lambda p: p.stat().st_mtime)
+    best = _best_in(folder)
     last = list(folder.glob(LAST))
     wanted, other = (best, last) if prefer == "best" else (last, best)
     if not wanted and not other:
@@ -56,9 +56,8 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     Raises:
         UserError: if there are some and none can be read.
     """
-    best = sorted((folder / FOLDER).glob("best-*.ckpt"), key=lambda path: path.stat().st_mtime, reverse=True)
     faults: list[UserError] = []
-    for path in [*(folder / FOLDER).glob(LAST), *best]:
+    for path in [*(folder / FOLDER).glob(LAST), *reversed(_best_in(folder / FOLDER))]:
         try:
             content = read(path)
         except UserError as fault:
@@ -70,6 +69,11 @@ def newest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     if faults:
         raise faults[0]
     return None
+
+
+def _best_in(folder: Path) -> list[Path]:
+    """The best checkpoints in a folder, the newest last."""
+    return sorted(folder.glob("best-*.ckpt"), key=lambda path: path.stat().st_mtime)
 
 
 def run_folder(checkpoint: Path) -> Path | None:

@@ -155,7 +155,12 @@ def check_data_names(content: dict[str, Any], path: Path) -> None:
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
     """The name of the first tensor that holds a value that is no number or infinite."""
-    return next((n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())), None)
+    looks = {name: t.isfinite().all() for name, t in tensors.items() if t.is_floating_point() or t.is_complex()}
+    devices = {look.device for look in looks.values()}
+    # one look at all of them: each would wait for its device
+    if all(bool(torch.stack([look for look in looks.values() if look.device == d]).all()) for d in devices):
+        return None
+    return next(name for name, look in looks.items() if not look)
 
 
 class _TooLargeError(BaseException):

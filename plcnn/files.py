@@ -38,6 +38,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def reason(error: OSError) -> str:
+    """What the system says of an error, without its number."""
+    return error.strerror or str(error)
+
+
 @contextmanager
 def failing_softly(what: str) -> Iterator[None]:
     """Turn an error of the disk into a warning, once for each `what` and reason.
@@ -48,7 +53,7 @@ def failing_softly(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        if (what, reason) not in _told:
-            _told.add((what, reason))
-            warn(f"{what} cannot be written: {reason}. The training goes on.")
+        why = reason(error)
+        if (what, why) not in _told:
+            _told.add((what, why))
+            warn(f"{what} cannot be written: {why}. The training goes on.")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from plcnn import checkpoint as checkpoints
-from plcnn import plugins
 from plcnn.architectures import architectures
 from plcnn.arguments import read_yaml
 from plcnn.checkpoint_content import check_data_names
@@ -52,8 +51,6 @@ class Origin:
                 self.content = checkpoints.read(self.checkpoint)
             elif self.command in FROM_CHECKPOINT:
                 raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
-        if self.checkpoint:
-            self._check_plugins()
 
     def _from_configs(self, configs: list[str]) -> str | Path | None:
         for config in reversed(configs):
@@ -63,13 +60,6 @@ class Origin:
             if path := read_yaml(config).get("ckpt_path"):
                 return str(path)
         return None
-
-    def _check_plugins(self) -> None:
-        name = self.content["hyper_parameters"]["arch"]["class_path"]
-        if name not in architectures:
-            needed = plugins.option(self.content["hyper_parameters"].get("plugins", []))
-            hint = f" Add what it was trained with:{needed}" if needed else ""
-            raise UserError(f"{self.checkpoint}: {architectures.unknown(name)}{hint}", exit_code=2)
 
     def epochs(self) -> int:
         """How many epochs the checkpoint's run has recorded; 0 without a checkpoint."""

@@ -16,9 +16,9 @@ from plcnn.terminal import say, warn
 
 USAGE = """usage: plcnn reproduce RUN_DIR [options of fit]
 
-Runs a run again, in a new run folder of the same name, with the settings in its config.yaml, and says whether every
-epoch's metrics and the final weights are the same, bit for bit; if not, what differs. Options of fit change settings,
-say --data.root FOLDER.
+Runs a run again, under its name with -reproduced, with the settings in its config.yaml, and says whether every epoch's
+metrics and the final weights are the same, bit for bit; if not, what differs. Options of fit change settings, say
+--data.root FOLDER.
 
 exit code: 0 if the same, 1 if not, 2 for a wrong command line
 """

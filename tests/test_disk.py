@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from disk_faults import Full
 from runs import differences, read, rows, scalars
 from support import TINY, Forked
 
@@ -72,11 +73,6 @@ def test_a_fault_that_stays_ends_with_the_last_good_checkpoint_named(fork: Fork,
 
 
 def test_a_disk_that_is_full_from_the_start_is_one_error(fork: Fork) -> None:
-    with (DISK / "ballast").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(1024)):
-                pass
-        except OSError:
-            pass
+    Full().begin(DISK / "run")
     code, err = train(fork, "run")
     assert code == 1 and len(err.splitlines()) == 1 and "No space left on device" in err

@@ -18,7 +18,7 @@ from plcnn.callbacks.history import history_of
 from plcnn.callbacks.interruption import Interrupted
 from plcnn.checkpoint import FOLDER, LAST
 from plcnn.errors import UserError, wrong_value
-from plcnn.files import sync, written_aside
+from plcnn.files import reason, sync, written_aside
 from plcnn.run import run_folder
 from plcnn.terminal import warn
 
@@ -36,6 +36,7 @@ class Checkpoints(Checkpoint):
     Attributes:
         best_value: the best value so far.
         best_path: its file.
+        good_path: the file to go on from.
         last_path: the last checkpoint's file.
 
     Raises:
@@ -70,6 +71,11 @@ class Checkpoints(Checkpoint):
         """The best epoch's checkpoint, once there is one."""
         path = self.folder / self.best_name if self.folder and self.best_name else None
         return path if path and path.is_file() else None
+
+    @property
+    def good_path(self) -> Path | None:
+        """The checkpoint to go on from, once there is one."""
+        return self.last_path or self.best_path
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Save between two steps of an epoch."""
@@ -121,7 +127,7 @@ class Checkpoints(Checkpoint):
             trainer.strategy.barrier("Trainer.save_checkpoint")  # where the other ranks wait
             with suppress(OSError):
                 aside.unlink()
-            return error.strerror or str(error)
+            return reason(error)
         if not trainer.is_global_zero:
             return ""
         try:
@@ -133,7 +139,7 @@ class Checkpoints(Checkpoint):
                 if worse.name != self.best_name:
                     worse.unlink()
         except OSError as error:
-            return error.strerror or str(error)
+            return reason(error)
         return ""
 
     def _best_file(self, epoch: str, value: str) -> str:
@@ -141,8 +147,7 @@ class Checkpoints(Checkpoint):
         return f"best-epoch={epoch}-{metric}={value}.ckpt"
 
     def _last_good(self) -> str:
-        path = self.last_path or self.best_path
-        return f"The last good one is {path}." if path else "There is none before it."
+        return f"The last good one is {self.good_path}." if self.good_path else "There is none before it."
 
     def _is_better(self, value: float, than: float) -> bool:
         return value > than if self.mode == "max" else value < than
@@ -157,7 +162,7 @@ class Checkpoints(Checkpoint):
         if not isinstance(best, float | int | None) or not isinstance(name, str) or Path(name).name != name:
             raise ValueError("the best checkpoint's value or name is none")
         if state_dict["monitor"] == self.monitor:
-            self.best_value, self.best_name = state_dict["best_value"], state_dict["best_name"]
+            self.best_value, self.best_name = best, name
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Know that the step that was loaded is saved already."""

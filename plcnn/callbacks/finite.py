@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from plcnn.callbacks.checkpoints import Checkpoints
+from plcnn.checkpoint_content import not_finite
 from plcnn.errors import UserError
 
 
@@ -54,10 +55,8 @@ class FiniteLoss(Callback):
     def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._looked_at == trainer.global_step:
             return
-        parameters = dict(pl_module.named_parameters())
-        looks = [torch.isfinite(value.detach()).all() for value in parameters.values()]
-        if looks and not bool(torch.stack([look.to(looks[0].device) for look in looks]).all()):
-            name = next(name for name, look in zip(parameters, looks, strict=True) if not look)
+        weights = {name: value.detach() for name, value in pl_module.named_parameters()}
+        if name := not_finite(weights):
             raise UserError(_message(f"weights became NaN or infinite ({name.removeprefix('net.')})", trainer))
         self._looked_at = trainer.global_step
 
@@ -65,7 +64,7 @@ class FiniteLoss(Callback):
 def _message(what: str, trainer: Trainer) -> str:
     rate = trainer.optimizers[0].param_groups[0]["lr"]
     kept = next((c for c in trainer.callbacks if isinstance(c, Checkpoints)), None)
-    path = kept and (kept.last_path or kept.best_path)
+    path = kept and kept.good_path
     return (
         f"The {what} in epoch {trainer.current_epoch + 1}, step {trainer.global_step}, at learning rate "
         f"{rate:g}. Last good checkpoint: {path or 'none'}.\nTry a smaller --model.optimizer.lr, "

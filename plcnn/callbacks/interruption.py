@@ -41,8 +41,8 @@ class Interrupted(Exception):
 class Interruption(Callback):
     """Turns the first SIGINT or SIGTERM, on whichever rank, into an `Interrupted` before the next step on every rank.
 
-    Several processes finish a validation first. Lightning (2.6) does this for SIGTERM
-    on rank zero alone, and saves for SLURM wherever the signal strikes, while other ranks are elsewhere.
+    A single process ends within a validation, too; several finish it first. Lightning (2.6) heeds SIGTERM on rank zero
+    alone, and saves for SLURM wherever the signal strikes, while other ranks are elsewhere.
     """
 
     def __init__(self) -> None:

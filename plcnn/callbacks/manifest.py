@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import manifest, plugins
 from plcnn.callbacks.interruption import Interrupted
+from plcnn.errors import first_line
 from plcnn.files import failing_softly
 from plcnn.run import newest_config, run_folder
 
@@ -70,8 +71,7 @@ class Manifest(Callback):
         if isinstance(exception, Interrupted | SIGTERMException | KeyboardInterrupt):
             self._end(trainer, pl_module, "interrupted")
         else:
-            first = next(iter(str(exception).splitlines()), "")
-            self._end(trainer, None, "failed", f"{type(exception).__name__}: {first}")
+            self._end(trainer, None, "failed", f"{type(exception).__name__}: {first_line(exception)}")
 
     def _end(self, trainer: Trainer, pl_module: LightningModule | None, reason: str, message: str = "") -> None:
         """Complete the entry, the first time that this is called after a start."""

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.cli import LightningArgumentParser
 
 from plcnn.errors import UserError
-from plcnn.files import written_aside
+from plcnn.files import reason, written_aside
 from plcnn.run import newest_config, run_folder, unused
 
 
@@ -49,4 +49,4 @@ class SaveConfig(Callback):
             with written_aside(unused(folder / "config.yaml")) as aside:
                 aside.write_text(text)
         except OSError as error:
-            raise UserError(f"{folder / 'config.yaml'} cannot be written: {error.strerror or error}.") from error
+            raise UserError(f"{folder / 'config.yaml'} cannot be written: {reason(error)}.") from error

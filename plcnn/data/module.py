@@ -13,7 +13,7 @@ from plcnn.data.loader import Batch, BatchLoader
 from plcnn.data.mixing import Mix, Mixing
 from plcnn.data.pictures import read_pictures
 from plcnn.data.sources import PictureSource, Source, sources
-from plcnn.data.split import SplitKind, split_indices
+from plcnn.data.split import SplitKind, check_fraction, split_indices
 from plcnn.data.stores import Part, Pictures, take
 from plcnn.errors import UserError, wrong_value
 
@@ -62,8 +62,7 @@ class ImageData(LightningDataModule):
         super().__init__()
         if batch_size < 1:
             raise UserError(f"--data.batch_size must be at least 1, got {batch_size}.", exit_code=2)
-        if not 0 <= val_fraction < 1:
-            raise UserError(f"--data.val_fraction must be from 0 to below 1, got {val_fraction}.", exit_code=2)
+        check_fraction(val_fraction)
         if workers < 1:
             raise wrong_value("--data.workers", workers, "at least 1 process", 2)
         if not 0 < mix_alpha < float("inf"):

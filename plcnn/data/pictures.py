@@ -68,7 +68,7 @@ def _files(given: str) -> list[Path]:
         path = expanded(given)
         if not path.is_dir():
             return [path]
-    except (OSError, RuntimeError):  # a name of thousands of letters; a user that is not there
+    except OSError:  # a name of thousands of letters
         return [Path(given)]
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, "MPO")}
     found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes)

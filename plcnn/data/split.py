@@ -26,10 +26,11 @@ def split_indices(labels: Tensor, kind: SplitKind, fraction: float, seed: int) -
     Raises:
         UserError: if the fraction leaves no picture to train on.
     """
+    check_fraction(fraction)
     count = len(labels)
-    held = round(count * fraction) if 0 <= fraction < 1 else count
+    held = round(count * fraction)
     if held >= count:
-        raise UserError(f"--data.val_fraction must be from 0 to below 1, got {fraction}.", exit_code=2)
+        raise _no_fraction(fraction)
     order = np.arange(count)
     if kind != "first":
         order = np.random.Generator(np.random.PCG64(seed)).permutation(count)
@@ -37,6 +38,20 @@ def split_indices(labels: Tensor, kind: SplitKind, fraction: float, seed: int) -
         order = _interleave_classes(labels.numpy()[order], order)
     validation, training = np.sort(order[:held]), np.sort(order[held:])
     return torch.from_numpy(training), torch.from_numpy(validation)
+
+
+def check_fraction(fraction: float) -> None:
+    """Refuse a share of pictures to hold out that is none.
+
+    Raises:
+        UserError: if it is not from 0 to below 1.
+    """
+    if not 0 <= fraction < 1:
+        raise _no_fraction(fraction)
+
+
+def _no_fraction(fraction: float) -> UserError:
+    return UserError(f"--data.val_fraction must be from 0 to below 1, got {fraction}.", exit_code=2)
 
 
 def _interleave_classes(labels: np.ndarray, order: np.ndarray) -> np.ndarray:
