@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,14 +19,12 @@ from torch import Tensor
 from plcnn.data.module import ImageData
 from plcnn.data.stores import Pictures, take
 from plcnn.files import written_aside
+from plcnn.hashes import IN_A_STORE, as_bytes, tensor_hash
 from plcnn.paths import expanded
 from plcnn.run import short
 
 FILE = "manifest.json"
 PACKAGES = ("plcnn", "torch", "torchvision", "lightning", "numpy", "torchmetrics", "jsonargparse", "timm")
-IN_A_STORE = "not hashed: they lie in a store"
-"""What stands for the hash of pictures that are read when a batch needs them."""
-
 _SECONDS_FOR_GIT = 5
 _PICTURES_AT_ONCE = 4096
 
@@ -138,8 +136,8 @@ def data_facts(data: ImageData) -> dict[str, Any]:
         "image_shape": list(data.image_shape),
         "counts": {name: len(rows) for name, rows in split.items()},
         "pictures": _pictures_hash(train, val, place),
-        "labels": hashlib.sha256(_bytes(torch.cat([train_labels, val_labels])[place].cpu())).hexdigest(),
-        "split": {name: hashlib.sha256(_bytes(rows)).hexdigest() for name, rows in split.items()},
+        "labels": tensor_hash(torch.cat([train_labels, val_labels])[place]),
+        "split": {name: tensor_hash(rows) for name, rows in split.items()},
     }
 
 
@@ -156,22 +154,5 @@ def _pictures_hash(train: Pictures, val: Pictures, place: Tensor) -> str:
         if len(here) and len(held):
             pictures = train.new_empty((len(places), *train.shape[1:]))
             pictures[trained], pictures[~trained] = here, held
-        digest.update(_bytes(pictures.cpu()))
+        digest.update(as_bytes(pictures.cpu()))
     return digest.hexdigest()
-
-
-def weights_hash(state: Mapping[str, Any]) -> str:
-    """SHA-256 over tensors: name, type, shape and bytes of each, in the order of the names."""
-    digest = hashlib.sha256()
-    for name, value in sorted(state.items()):
-        if isinstance(value, Tensor):
-            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-            digest.update(_bytes(value.detach().cpu()))
-    return digest.hexdigest()
-
-
-def _bytes(value: Tensor) -> memoryview:
-    """A tensor's bytes, its last dimension fastest, without a copy where it lies so already."""
-    flat = value.contiguous().reshape(-1)
-    # a tensor with no element may have any stride, and is then not viewed as bytes
-    return torch.as_strided(flat, flat.shape, (1,)).view(torch.uint8).numpy().data

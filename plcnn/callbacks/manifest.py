@@ -14,6 +14,7 @@ from plcnn import manifest, plugins
 from plcnn.callbacks.interruption import Interrupted
 from plcnn.errors import first_line
 from plcnn.files import failing_softly
+from plcnn.hashes import weights_hash
 from plcnn.run import newest_config, run_folder
 
 OnStart = Callable[[Path, dict[str, Any]], None]
@@ -112,4 +113,4 @@ def _weights(trainer: Trainer, pl_module: LightningModule) -> str | None:
     """The hash of the weights; None where no process holds all of them."""
     if not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):
         return None
-    return manifest.weights_hash(pl_module.state_dict())
+    return weights_hash(pl_module.state_dict())
