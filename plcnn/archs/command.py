@@ -5,10 +5,11 @@ import json
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from plcnn.archs.catalogue import Input, names, rows
 from plcnn.arguments import load_plugins
+from plcnn.command_parser import CommandParser, whole_number
 from plcnn.errors import UserError
 from plcnn.run import short
 from plcnn.suggestions import did_you_mean
@@ -21,15 +22,6 @@ EPILOG = """examples:
   plcnn archs timm --models 'convnext*'
   plcnn archs my_net --plugins my_nets.py --check
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        if message.startswith("unrecognized arguments: -"):
-            typed, known = message.split()[2].split("=")[0], self._option_string_actions
-            hint = did_you_mean(typed, known, "`plcnn archs --help` lists all.")
-            raise UserError(f"there is no option {typed}. {hint}", exit_code=2)
-        raise UserError(f"archs: {message}. `plcnn archs --help` lists the options.", exit_code=2)
 
 
 def run(arguments: list[str]) -> None:
@@ -66,29 +58,17 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return flags, rest
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="plcnn archs",
-        description="Lists the architectures; explains or checks one.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> CommandParser:
+    parser = CommandParser("archs", "Lists the architectures; explains or checks one.", EPILOG)
     parser.add_argument("name", nargs="?", default="", help="a name, or a pattern for names and families")
     parser.add_argument("--check", action="store_true", help="check that the architecture can do what plcnn needs")
     parser.add_argument("--models", metavar="PATTERN", help="list the models that timm or torchvision has by names")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--plugins", action="append", help="a Python file whose registered names are listed, too")
-    parser.add_argument("--image_size", type=_count, default=32, help="height and width in pixels (default 32)")
-    parser.add_argument("--in_channels", type=_count, default=3, help="channels of a picture (default 3)")
-    parser.add_argument("--num_classes", type=_count, default=10, help="number of classes (default 10)")
+    parser.add_argument("--image_size", type=whole_number, default=32, help="height and width in pixels (default 32)")
+    parser.add_argument("--in_channels", type=whole_number, default=3, help="channels of a picture (default 3)")
+    parser.add_argument("--num_classes", type=whole_number, default=10, help="number of classes (default 10)")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
-    return int(text)
 
 
 def _unknown(name: str) -> str:
