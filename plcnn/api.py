@@ -58,4 +58,5 @@ def load(path: str | Path) -> Classifier:
         raise UserError(f"{path}: its pictures of {' × '.join(map(str, shape))} values are too large to be tried here.")
     classifier = Classifier(**checkpoint.model_arguments(content))
     classifier.load_state_dict(content["state_dict"])
+    classifier.on_load_checkpoint(content)
     return classifier.eval()

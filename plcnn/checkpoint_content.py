@@ -18,6 +18,7 @@ from torch.nn.modules.module import (
 )
 
 from plcnn import plugins
+from plcnn.calibration import COLDEST, HOTTEST
 from plcnn.choice import Choice
 from plcnn.errors import UserError
 
@@ -26,6 +27,9 @@ FORMAT = 1
 
 STAMP = "plcnn"
 """Key of a checkpoint's stamp: its format, and the version of plcnn that wrote it."""
+
+TEMPERATURE = "temperature"
+"""Key of the temperature of a checkpoint's probabilities."""
 
 MOST_MODULES = 100_000
 """More parts than any network has."""
@@ -88,6 +92,9 @@ def check(content: Any, path: Path) -> None:
     rows = content.get("callbacks", {}).get("History", {}).get("rows", [])
     if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise _broken(path, "callbacks", "History")
+    temperature = content.get(TEMPERATURE, 1.0)
+    if type(temperature) is not float or not COLDEST <= temperature <= HOTTEST:
+        raise _broken(path, TEMPERATURE)
     for key in ("epoch", "global_step"):
         if type(content.get(key, 0)) is not int or content.get(key, 0) < 0:
             raise _broken(path, key)

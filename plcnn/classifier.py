@@ -13,13 +13,16 @@ from torchmetrics import Metric, MetricCollection, SumMetric
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
-from plcnn.checkpoint_content import STAMP, stamp
+from plcnn.checkpoint_content import STAMP, TEMPERATURE, stamp
 from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
+from plcnn.data.in_memory import Picture, to_images
 from plcnn.data.loader import Batch
 from plcnn.errors import UserError
+from plcnn.inference import predict_probabilities
 from plcnn.metrics import Accuracy, MeanLoss
 from plcnn.optim import Optimizer, optimizers
+from plcnn.predictions import Prediction, check, name_classes
 from plcnn.schedules import Schedule, scheduler, schedules
 from plcnn.views import Views, mean_logits
 from plcnn.weights import load_weights
@@ -52,6 +55,9 @@ class Classifier(LightningModule):
         weights: a local file to start from: a checkpoint of the same architecture, or torchvision's or timm's weight
             file for that model. Where it knows another number of classes, the last layer starts afresh.
 
+    Attributes:
+        temperature: divides logits before they become probabilities, as fitted on the newest validation.
+
     Raises:
         UserError: if a name or an argument is unknown, or the network's output is not (batch, classes).
     """
@@ -74,7 +80,7 @@ class Classifier(LightningModule):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        self.classes, self.image_shape = list(classes), tuple(image_shape)
+        self.classes, self.image_shape = list(classes), (image_shape[0], image_shape[1], image_shape[2])
         self.arch = architectures.choose(arch)
         self.optimizer_choice, self.schedule_choice = optimizers.choose(optimizer), schedules.choose(schedule)
         self.optimizer_choice.build([torch.nn.Parameter(torch.zeros(1, 1))])  # mistakes show before anything is trained
@@ -107,6 +113,7 @@ class Classifier(LightningModule):
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
         self._handed_over: set[str] = set()
+        self.temperature = 1.0
         self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
             {f"{stage}_metrics": self._new_metrics(stage) for stage in ("train", "val", "test")}
         )
@@ -160,14 +167,42 @@ class Classifier(LightningModule):
         logits: Tensor = self.net(self._scaled(images))
         return logits
 
-    def _view_logits(self, images: Tensor) -> Tensor:
+    def view_logits(self, images: Tensor, tta: Views | None = None) -> Tensor:
         """Logits (batch, classes) of pictures as `forward` takes them, with test-time augmentation."""
-        return mean_logits(self.net, self._scaled(images), self.tta)
+        return mean_logits(self.net, self._scaled(images), tta or self.tta)
 
     def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
             images = images.float().div_(255)
         return (images - self.mean) / self.std if self.scaled else images
+
+    def predict(
+        self,
+        pictures: Picture | Sequence[Picture],
+        top_k: int = 3,
+        threshold: float = 0.0,
+        tta: Views | None = None,
+        batch_size: int = 256,
+    ) -> list[Prediction]:
+        """Name the classes of pictures.
+
+        Args:
+            pictures: files, PIL images, arrays (height, width[, channels]) or tensors (channels, height, width); one,
+                several, or an array or tensor of several. Those of another size are resized.
+            top_k: how many classes to name for each picture.
+            threshold: below this probability, 0 to 1, the label is "unsure".
+            tta: test-time augmentation; the classifier's own if left out.
+            batch_size: pictures at once.
+
+        Returns:
+            One prediction a picture; probabilities are calibrated by the temperature.
+
+        Raises:
+            UserError: if a picture cannot be read, or an argument is out of its range.
+        """
+        check(top_k, threshold)
+        shares = predict_probabilities(self, to_images(pictures, self.image_shape), tta, batch_size)
+        return name_classes(shares, self.classes, top_k, threshold)
 
     def setup(self, stage: str) -> None:
         """Let a network that asks for it see pictures before a training that starts from its initial weights."""
@@ -193,24 +228,29 @@ class Classifier(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step: the mean cross-entropy of a batch."""
-        return self._step("train", batch)
+        logits = self(batch.images)
+        return self._measured("train", logits, batch, self.label_smoothing)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count one validation batch."""
-        self._step("val", batch)
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Count one validation batch; returns its logits (batch, classes)."""
+        return self._evaluation_step("val", batch)
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count one test batch."""
-        self._step("test", batch)
+    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Count one test batch; returns its logits (batch, classes)."""
+        return self._evaluation_step("test", batch)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Probabilities (batch, classes)."""
-        return self._view_logits(batch.images).float().softmax(1)
+        """Logits (batch, classes)."""
+        return self.view_logits(batch.images).float()
 
-    def _step(self, stage: str, batch: Batch) -> Tensor:
+    def _evaluation_step(self, stage: str, batch: Batch) -> Tensor:
         fitting = self._trainer is None or self.trainer.state.fn == TrainerFn.FITTING
-        logits = self(batch.images) if fitting else self._view_logits(batch.images)
-        smoothing = self.label_smoothing if stage == "train" else 0.0
+        logits = self(batch.images) if fitting else self.view_logits(batch.images)
+        self._measured(stage, logits, batch)
+        return logits
+
+    def _measured(self, stage: str, logits: Tensor, batch: Batch, smoothing: float = 0.0) -> Tensor:
+        """The mean cross-entropy of a batch, counted in the stage's metrics."""
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
         metrics = self.metrics[f"{stage}_metrics"]
         metrics["loss"].update(loss.detach(), len(batch.labels))
@@ -253,8 +293,12 @@ class Classifier(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stamp the checkpoint with its format and the version of plcnn."""
-        checkpoint[STAMP] = stamp()
+        """Stamp the checkpoint with its format and the version of plcnn, and add the temperature."""
+        checkpoint[STAMP], checkpoint[TEMPERATURE] = stamp(), self.temperature
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the temperature; checkpoints of older versions have none."""
+        self.temperature = float(checkpoint.get(TEMPERATURE, 1.0))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Load weights; a mismatch says which architecture the weights were meant for.

@@ -20,6 +20,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins, results
 from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_empty, typed
+from plcnn.calibration import probabilities
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -31,6 +32,7 @@ from plcnn.callbacks.history import History
 from plcnn.callbacks.interruption import Interrupted, Interruption, requeue
 from plcnn.callbacks.lookahead import Lookahead
 from plcnn.callbacks.manifest import Manifest, OnStart
+from plcnn.callbacks.outputs import CollectOutputs, outputs_of
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
 from plcnn.callbacks.step_seeds import StepSeeds
@@ -52,11 +54,13 @@ from plcnn.errors import UserError, first_line
 from plcnn.event_files import cut_back
 from plcnn.origin import Origin
 from plcnn.parser import CHOICES, Parser
+from plcnn.predictions import name_classes
 from plcnn.processes import await_all, is_of_another, meet_anew
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
+from plcnn.terminal import printable
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -260,8 +264,8 @@ class CLI(LightningCLI):
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
         first = [c for c in callbacks if isinstance(c, Watchdog)]  # notes where a rank is before ranks wait for others
-        ours: list[Callback] = [*first, FiniteLoss(), WithinEpoch(), History(), StepSeeds(), self.manifest]
-        ours.append(Interruption())
+        ours: list[Callback] = [*first, FiniteLoss(), CollectOutputs(), WithinEpoch(), History(), StepSeeds()]
+        ours += [self.manifest, Interruption()]
         ours += [*(c for c in callbacks if c not in first), Ending()]
         if self.command == "fit":
             ours.insert(0, SaveConfig(self._parser(self.command), self.config[self.command]))
@@ -280,17 +284,20 @@ class CLI(LightningCLI):
 
     def validate(self, **kwargs: Any) -> None:
         """Measure a checkpoint on the validation pictures."""
-        self._measure("validate", "val", kwargs)
+        self._measure("validate", kwargs)
 
     def test(self, **kwargs: Any) -> None:
         """Measure a checkpoint on the test pictures."""
-        self._measure("test", "test", kwargs)
+        self._measure("test", kwargs)
 
-    def _measure(self, command: str, stage: str, kwargs: dict[str, Any]) -> None:
+    def _measure(self, command: str, kwargs: dict[str, Any]) -> None:
         getattr(self.trainer, command)(verbose=False, **kwargs)
         if self.trainer.is_global_zero:
             metrics = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
-            results.report(command, stage, metrics, kwargs["ckpt_path"])
+            results.report(command, metrics, kwargs["ckpt_path"])
+            images, rows = self.datamodule.evaluated
+            outputs, temperature = outputs_of(self.trainer), self.model.temperature
+            results.keep(command, metrics, kwargs["ckpt_path"], outputs, images, rows, temperature)
 
     def after_fit(self) -> None:
         """Test the run that has just ended, where that was asked for and has not been done."""
@@ -304,7 +311,10 @@ class CLI(LightningCLI):
         """Print the most probable class of each picture; every rank has predicted all."""
         batches: Any = self.trainer.predict(return_predictions=True, **kwargs)
         if self.trainer.is_global_zero:
-            results.print_predictions(self.datamodule.picture_files, torch.cat(batches), self.model.classes)
+            shares = probabilities(torch.cat(batches), self.model.temperature)
+            named = name_classes(shares, self.model.classes)
+            for file, prediction in zip(self.datamodule.picture_files, named, strict=True):
+                print(printable(file), prediction.label, f"{prediction.probability:.4f}", sep="  ")
 
 
 def _is_rank_zero() -> bool:

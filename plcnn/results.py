@@ -1,54 +1,156 @@
-"""What `validate`, `test` and `predict` found: printed, and kept in the run folder."""
+"""What `validate` and `test` found: printed, and kept in the run folder for every command that looks at a run.
+
+`test.json` holds the figures; `test.safetensors` what the network answered to each picture, and some of the pictures.
+"""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import safetensors
+import safetensors.torch
+import torch
 from torch import Tensor
 
 from plcnn import checkpoint as checkpoints
+from plcnn.data.stores import Pictures
 from plcnn.errors import UserError
+from plcnn.examples import KINDS, examples
+from plcnn.files import failing_softly, written_aside
+from plcnn.hashes import pictures_hash, tensor_hash
+from plcnn.outputs import Outputs
 from plcnn.run import unused
-from plcnn.terminal import printable
+
+EXAMPLES = 24
+"""How many pictures of each kind are kept."""
+
+STAGES = {"test": "test", "validate": "val"}
+"""The stage of each command that measures, as in the names of metrics."""
 
 
-def report(command: str, stage: str, metrics: dict[str, float], checkpoint: Path | None) -> None:
-    """Print what was measured, and write it beside the checkpoint's run.
+class Result(NamedTuple):
+    """A measurement that a run folder holds.
+
+    Attributes:
+        path: its JSON file; the stem starts with the command's name.
+        figures: checkpoint, pictures, loss, acc, temperature, pictures_sha256, labels_sha256.
+        outputs: the network's answers, in the set's order; none where an older version measured.
+        rows: int64 (pictures,), the number of each picture among the source's.
+        examples: for each kind of `examples.KINDS`, places in the set, int64 (count,), and pictures, uint8.
+    """
+
+    path: Path
+    figures: dict[str, Any]
+    outputs: Outputs | None
+    rows: Tensor
+    examples: dict[str, tuple[Tensor, Tensor]]
+
+    @property
+    def command(self) -> str:
+        """The command that measured."""
+        return self.path.stem.split("_")[0]
+
+
+def report(command: str, metrics: Mapping[str, float], checkpoint: Path | None) -> None:
+    """Print what was measured.
 
     Args:
         command: "validate" or "test".
-        stage: "val" or "test", as in the metrics' names.
         metrics: loss, acc and pictures of the stage.
         checkpoint: what was measured.
 
     Raises:
         UserError: if there were no pictures.
     """
+    stage = STAGES[command]
     if f"{stage}/pictures" not in metrics:
         raise UserError(f"{command} found no pictures: --data.val_fraction is 0.")
     loss, accuracy, count = (metrics[f"{stage}/{name}"] for name in ("loss", "acc", "pictures"))
     right = round(accuracy * count)
     print(f"{stage}  loss {loss:.4f}  acc {accuracy:.4f}  ({right:,} of {count:,.0f} pictures)  {checkpoint}")
-    folder = checkpoints.run_folder(checkpoint) if checkpoint else None
-    if checkpoint and folder:
-        result = {"checkpoint": checkpoint.name, "pictures": int(count), "loss": loss, "acc": accuracy}
-        unused(folder / f"{command}.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+def keep(
+    command: str,
+    metrics: Mapping[str, float],
+    checkpoint: Path,
+    outputs: Outputs,
+    images: Pictures,
+    rows: Tensor,
+    temperature: float,
+) -> Path | None:
+    """Write what was measured beside the checkpoint's run; a result that lies there is left alone.
+
+    Args:
+        command: "validate" or "test".
+        metrics: loss, acc and pictures of the stage.
+        checkpoint: what was measured.
+        outputs: its answers.
+        images: the pictures, in the order of the outputs.
+        rows: int64 (pictures,), their numbers among the source's.
+        temperature: the network's.
+
+    Returns:
+        The JSON file; none where the checkpoint lies in no run folder or the disk does not take it.
+    """
+    folder, stage = checkpoints.run_folder(checkpoint), STAGES[command]
+    if folder is None:
+        return None
+    outputs = Outputs(*(tensor.cpu() for tensor in outputs))
+    path = unused(folder / f"{command}.json")
+    figures = {
+        "checkpoint": checkpoint.name,
+        "pictures": int(metrics[f"{stage}/pictures"]),
+        "loss": metrics[f"{stage}/loss"],
+        "acc": metrics[f"{stage}/acc"],
+        "temperature": temperature,
+        "pictures_sha256": pictures_hash(images),
+        "labels_sha256": tensor_hash(outputs.labels),
+    }
+    tensors = {"logits": outputs.logits, "labels": outputs.labels, "rows": rows[: len(outputs.labels)]}
+    for kind, places in examples(outputs, EXAMPLES).items():
+        tensors |= {kind: places, f"{kind}_pictures": _pictures(images, places)}
+    with failing_softly(path.name):
+        with written_aside(path.with_suffix(".safetensors")) as aside:
+            aside.write_bytes(safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}))
+        with written_aside(path) as aside:
+            aside.write_text(json.dumps(figures, indent=2) + "\n")
+        return path
+    return None
+
+
+def _pictures(images: Pictures, places: Tensor) -> Tensor:
+    return images[places.to(images.device)].cpu() if isinstance(images, Tensor) else images.read(places)
+
+
+def read(path: Path) -> Result:
+    """Read a result of a run folder.
+
+    Raises:
+        UserError: if it is broken.
+    """
+    try:
+        figures = json.loads(path.read_text())
+        tensors: dict[str, Tensor] = {}
+        if path.with_suffix(".safetensors").is_file():
+            tensors = safetensors.torch.load_file(path.with_suffix(".safetensors"))
+        if not isinstance(figures, dict) or not {"checkpoint", "pictures", "loss", "acc"} <= figures.keys():
+            raise ValueError("it is no result of plcnn")
+        if not tensors:
+            return Result(path, figures, None, torch.arange(figures["pictures"]), {})
+        kept = {kind: (tensors[kind], tensors[f"{kind}_pictures"]) for kind in KINDS}
+        return Result(path, figures, Outputs(tensors["logits"], tensors["labels"]), tensors["rows"], kept)
+    except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise UserError(f"{path} cannot be read: {error}. Delete it, or measure again.") from error
+
+
+def results_in(run: Path, command: str) -> list[Path]:
+    """The files of what a command measured of a run, the newest last."""
+    found = [*run.glob(f"{command}.json"), *run.glob(f"{command}_[0-9]*.json")]
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
 def has_been_tested(run: Path, checkpoint: Path) -> bool:
     """Whether a run folder holds a test of one of its checkpoints."""
-    return any(checkpoint.name in path.read_text() for path in run.glob("test*.json"))
-
-
-def print_predictions(files: list[Path], probabilities: Tensor, classes: list[str]) -> None:
-    """Print the most probable class of each picture.
-
-    Args:
-        files: the pictures' files.
-        probabilities: (pictures, classes).
-        classes: their names.
-    """
-    names = [printable(file) for file in files]
-    width = max(map(len, names))
-    best = probabilities.max(1)
-    for name, share, label in zip(names, best.values, best.indices, strict=True):
-        print(f"{name:<{width}}  {classes[int(label)]}  {float(share):.4f}")
+    return any(checkpoint.name in path.read_text() for path in results_in(run, "test"))

@@ -133,6 +133,14 @@ class ImageData(LightningDataModule):
         """Indices of the training and of the validation pictures among the source's training pictures, int64."""
         return split_indices(labels, self.split, self.val_fraction, self.split_seed)
 
+    @property
+    def evaluated(self) -> tuple[Pictures, Tensor]:
+        """The pictures that were last read to be measured, and each one's number among the source's, int64."""
+        if "test" in self.sets:
+            images, labels = self.sets["test"]
+            return images, torch.arange(len(labels))
+        return self.sets["val"][0], self.split_rows["val"]
+
     def counts(self) -> dict[str, int]:
         """How many pictures each set read so far holds."""
         return {name: len(labels) for name, (_, labels) in self.sets.items()}

@@ -1,4 +1,4 @@
-"""Picture files read into tensors of one size, for prediction."""
+"""Pictures of any kind, in files or in memory, brought to the one form that a network takes."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -26,10 +27,6 @@ FORMATS = (
 def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[Tensor, list[Path]]:
     """Read picture files, and all picture files below folders.
 
-    A picture of another size is resized (bilinear, antialiased) without keeping its aspect; transparency is laid on
-    white; three channels are RGB, one channel is grey; of moving pictures, the first is taken. Grey values of 16 bits
-    are brought to 8; those with a fraction may go up to 1, 255 or 65535. A picture that has the size keeps its pixels.
-
     Args:
         paths: files and folders.
         image_shape: channels (1 or 3), height and width to bring every picture to.
@@ -46,15 +43,16 @@ def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[
     images, bad = [], []
     for file in files:
         try:
-            images.append(_read(file, image_shape))
+            images.append(read_picture(file, image_shape))
         except Exception as error:  # of a damaged file, Pillow may raise anything
-            bad.append(printable(f"{file} ({_reason(error)})"))
+            bad.append(printable(f"{file} ({why_unreadable(error)})"))
     if bad:
         raise UserError(f"{len(bad)} of {len(files)} pictures cannot be read: {'; '.join(bad)}")
     return torch.from_numpy(np.stack(images)), files
 
 
-def _reason(error: Exception) -> str:
+def why_unreadable(error: Exception) -> str:
+    """What is wrong with a picture that could not be read, in some words."""
     if isinstance(error, UnidentifiedImageError):
         return "no picture"
     if isinstance(error, Image.DecompressionBombError):
@@ -84,24 +82,56 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def _read(file: Path, image_shape: tuple[int, int, int]) -> np.ndarray:
-    channels, height, width = image_shape
-    if file.exists() and not file.is_file():
+def read_picture(file: Path | BinaryIO, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Read one picture file; of moving pictures, the first.
+
+    Args:
+        file: its path, or the file opened for reading.
+        image_shape: channels (1 or 3), height and width to bring it to, as `fitted` does.
+
+    Returns:
+        uint8 (channels, height, width).
+
+    Raises:
+        Exception: of any kind, where the file is damaged or no picture; `why_unreadable` has words for it.
+    """
+    if isinstance(file, Path) and file.exists() and not file.is_file():
         raise ValueError("no plain file")
     with warnings.catch_warnings(action="ignore"), Image.open(file, formats=_formats()) as opened:
         # warned is of damaged descriptions, and of large pictures, of which the largest are errors
         with _silent() if opened.format == "TIFF" else nullcontext():
             picture = ImageOps.exif_transpose(opened)
             picture.load()
-        if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-        if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-            picture = _eight_bits(picture)
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1)
+        return fitted(picture, image_shape)
+
+
+def fitted(picture: Image.Image, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Bring a picture to a number of channels and a size.
+
+    A picture of another size is resized (bilinear, antialiased) without keeping its aspect; transparency is laid on
+    white; three channels are RGB, one channel is grey. Grey values of 16 bits are brought to 8; those with a fraction
+    may go up to 1, 255 or 65535. A picture that has the size keeps its pixels.
+
+    Args:
+        picture: of any mode and size.
+        image_shape: channels (1 or 3), height and width.
+
+    Returns:
+        uint8 (channels, height, width).
+
+    Raises:
+        ValueError: if grey values are out of range.
+    """
+    channels, height, width = image_shape
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        picture = _eight_bits(picture)
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(height, width, channels).transpose(2, 0, 1)
 
 
 @contextmanager

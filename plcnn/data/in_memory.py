@@ -1,0 +1,83 @@
+"""Pictures in memory, of the kinds that Python programs have, brought to what a network takes."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from plcnn.data.pictures import fitted, read_picture, why_unreadable
+from plcnn.errors import UserError
+
+Picture = str | Path | bytes | Image.Image | np.ndarray | Tensor
+"""A file's path or content; a PIL image; an array (height, width[, channels]); a tensor (channels, height, width).
+
+Arrays and tensors hold uint8 from 0 to 255, or floats from 0 to 1.
+"""
+
+
+def to_images(pictures: Picture | Sequence[Picture], image_shape: tuple[int, int, int]) -> Tensor:
+    """Bring pictures to one tensor.
+
+    Args:
+        pictures: one or several; an array (pictures, height, width, channels) or a tensor (pictures, channels, height,
+            width) holds several.
+        image_shape: channels (1 or 3), height and width to bring them to, as `pictures.fitted` does.
+
+    Returns:
+        uint8 (pictures, channels, height, width).
+
+    Raises:
+        UserError: naming the first picture that cannot be read.
+    """
+    if isinstance(pictures, Tensor) and pictures.ndim == 4 and _is_ready(pictures, image_shape):
+        return pictures
+    several = isinstance(pictures, Sequence) and not isinstance(pictures, str | bytes)
+    several = several or (isinstance(pictures, np.ndarray | Tensor) and pictures.ndim == 4)
+    given: Sequence[Picture] = pictures if several else [pictures]  # type: ignore[assignment, list-item]
+    images = []
+    for number, picture in enumerate(given):
+        try:
+            images.append(torch.from_numpy(_fitted(picture, image_shape).copy()))
+        except Exception as error:  # of a damaged file, Pillow may raise anything
+            name = picture if isinstance(picture, str | Path) else f"picture {number} (from 0)"
+            raise UserError(f"{name} cannot be read: {why_unreadable(error)}.") from error
+    return torch.stack(images) if images else torch.zeros((0, *image_shape), dtype=torch.uint8)
+
+
+def _is_ready(images: Tensor, image_shape: tuple[int, int, int]) -> bool:
+    return images.dtype == torch.uint8 and tuple(images.shape[1:]) == tuple(image_shape)
+
+
+def _fitted(picture: Picture, image_shape: tuple[int, int, int]) -> np.ndarray:
+    if isinstance(picture, str | Path):
+        return read_picture(Path(picture), image_shape)
+    if isinstance(picture, bytes):
+        return read_picture(io.BytesIO(picture), image_shape)
+    if isinstance(picture, Tensor):
+        if picture.ndim != 3:
+            raise ValueError(f"a tensor of shape {tuple(picture.shape)}; expected (channels, height, width)")
+        picture = picture.detach().cpu().permute(1, 2, 0).numpy()
+    if isinstance(picture, np.ndarray):
+        picture = _image(picture)
+    if not isinstance(picture, Image.Image):
+        raise ValueError(f"a {type(picture).__name__}; expected a file, a PIL image, an array or a tensor")
+    return fitted(picture, image_shape)
+
+
+def _image(array: np.ndarray) -> Image.Image:
+    """An array (height, width[, channels]) as a PIL image."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise ValueError(f"an array of shape {array.shape}; expected (height, width), with 1, 3 or 4 channels last")
+    if np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and 0 <= array.min() <= array.max() <= 1):
+            raise ValueError("floats must be from 0 to 1")
+        array = np.round(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise ValueError(f"values of type {array.dtype}; expected uint8 from 0 to 255, or floats from 0 to 1")
+    return Image.fromarray(np.ascontiguousarray(array))
