@@ -5,9 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from ranks import Fork, all_well, ends, start
 from support import TINY, Outcome
+
+from plcnn.api import load
+from plcnn.calibration import fit_temperature
+from plcnn.results import read, results_in
 
 DEEP = ["--model.arch", "keras_cnn", "--model.arch.widths", "[4]", "--model.arch.dropouts", "[0]"]
 RUN = Path("tb_logs/run/version_0")
@@ -42,6 +47,11 @@ def test_one_two_and_three_processes_test_the_same(
         assert accuracy == alone[1]
         assert loss == pytest.approx(alone[0], abs=1.1e-4)  # the last digit that is printed
         assert not any("pictures)" in outcome.out for outcome in outcomes[1:])
+    outputs, *others = (read(path).outputs for path in results_in(RUN, "test"))
+    assert outputs and len(outputs.labels) == size and len(others) == 2
+    for other in others:  # picture by picture, in the order of the set
+        assert other and torch.equal(other.labels, outputs.labels)
+        torch.testing.assert_close(other.logits, outputs.logits)
 
 
 def test_fewer_pictures_than_processes_is_one_line(fork: Fork) -> None:
@@ -63,6 +73,8 @@ def test_validation_counts_every_picture_once(fork: Fork, plcnn: Callable[..., O
     alone = plcnn("validate", "--ckpt_path", run / "checkpoints" / "last.ckpt")
     assert line and f"acc {line[2]}" in alone.out and "of 21 pictures" in alone.out
     assert measured(alone)[0] == pytest.approx(float(line[1]), abs=1.1e-4)
+    (kept,) = (read(path).outputs for path in results_in(run, "validate"))
+    assert kept and load(run / "checkpoints" / "last.ckpt").temperature == pytest.approx(fit_temperature(*kept))
 
 
 def test_every_picture_is_predicted_however_many_the_processes(fork: Fork, plcnn: Callable[..., Outcome]) -> None:

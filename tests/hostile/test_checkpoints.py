@@ -20,7 +20,7 @@ from support import TINY, Outcome
 
 import plcnn as product
 from plcnn.__main__ import main
-from plcnn.checkpoint_content import FORMAT, STAMP
+from plcnn.checkpoint_content import FORMAT, STAMP, TEMPERATURE
 from plcnn.classifier import Classifier
 from plcnn.errors import UserError
 
@@ -208,6 +208,16 @@ def test_weights_that_are_no_numbers(plcnn: Command, content: dict[str, Any], va
     assert_refused_everywhere(plcnn, path, "net.dense.bias holds values that are infinite or no numbers")
     outcome = plcnn("fit", *TINY, "--model.weights", path)
     assert outcome.code == 2 and "dense.bias holds values that are infinite" in outcome.err
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf"), 1e9, 2, "2.0", None])
+def test_a_temperature_out_of_bounds(content: dict[str, Any], value: object) -> None:
+    refused(written({**content, TEMPERATURE: value}), "temperature in it is missing or not of its kind")
+
+
+def test_a_checkpoint_without_a_temperature_still_loads(content: dict[str, Any]) -> None:
+    del content[TEMPERATURE]
+    assert product.load(written(content)).temperature == 1
 
 
 HUGE = {
