@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from plcnn.data.augmentations import apply
 from plcnn.data.module import ImageData
 from plcnn.data.randomness import Draws
 from plcnn.errors import UserError
+from plcnn.figures.pictures import displayable
 
 
 def draw_pictures(data: ImageData, path: Path, side: int) -> None:
@@ -34,7 +33,7 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
     for part, pictures, title in zip(parts, (plain, augmented), ("plain", "augmented"), strict=True):
         part.suptitle(title)
         for axes, picture, label in zip(part.subplots(side, side, squeeze=False).flat, pictures, labels, strict=False):
-            axes.imshow(_displayable(picture), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.imshow(displayable(picture.clamp(0, 1)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             axes.set_title(data.classes[int(label)], fontsize=8)
         for axes in part.axes:
             axes.axis("off")
@@ -42,8 +41,3 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
         figure.savefig(path, dpi=130)
     except (OSError, ValueError) as error:
         raise UserError(f"--output {path}: cannot be written: {error}") from error
-
-
-def _displayable(picture: Tensor) -> np.ndarray:
-    """(height, width, 3), or (height, width) where there is but one channel."""
-    return (picture[0] if len(picture) == 1 else picture[:3].permute(1, 2, 0).clamp(0, 1)).numpy()

@@ -37,21 +37,8 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
         rows: one dict an epoch, as `History.rows` has them.
         path: the PNG to write; it appears whole or not at all.
     """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from plcnn.figures import curves
+    from plcnn.figures.style import as_png
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    for axes, metric, title in zip(figure.subplots(1, 2), ("acc", "loss"), ("accuracy", "cross-entropy"), strict=True):
-        for stage, label, colour in (("train", "training", "#1f77b4"), ("val", "validation", "#ff7f0e")):
-            points = [(row["epoch"], row[f"{stage}/{metric}"]) for row in rows if f"{stage}/{metric}" in row]
-            if points:
-                epochs, values = zip(*points, strict=True)
-                axes.plot(epochs, values, label=label, color=colour, marker="o", markersize=3)
-        axes.set(title=title, xlabel="epoch", ylabel=title)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.set_xlim(0.5, max([row["epoch"] for row in rows], default=1) + 0.5)
-        axes.grid(alpha=0.3)
-        if axes.has_data():
-            axes.legend()
     with failing_softly(path.name), written_aside(path) as aside:
-        figure.savefig(aside, format="png", dpi=110)
+        aside.write_bytes(as_png(curves(rows), dpi=120))
