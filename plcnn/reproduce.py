@@ -94,7 +94,7 @@ def _finished(folder: Path) -> tuple[Path, list[dict[str, Any]], list[Row]]:
     """
     config = newest_config(folder)
     if not folder.is_dir() or config is None:
-        raise UserError(_no_run(folder), exit_code=2)
+        raise UserError(no_run("reproduce", folder), exit_code=2)
     try:
         sessions = manifest.read(folder)
         rows = _rows(folder)
@@ -116,11 +116,16 @@ def _finished(folder: Path) -> tuple[Path, list[dict[str, Any]], list[Row]]:
     return config, sessions, rows
 
 
-def _no_run(folder: Path) -> str:
-    """That there is no run folder, with the nearest names."""
+def no_run(command: str, folder: Path) -> str:
+    """That there is no run folder, with the nearest names.
+
+    Args:
+        command: what the message begins with.
+        folder: as it was typed.
+    """
     if folder.exists():
         hint = f" It lies in {folder.parent}." if folder.is_file() else runs_in(folder)
-        return f"reproduce {folder}: it is no run folder.{hint}"
+        return f"{command} {folder}: it is no run folder.{hint}"
     missing = folder
     while not missing.parent.exists():
         missing = missing.parent
@@ -128,7 +133,7 @@ def _no_run(folder: Path) -> str:
     rest = folder.relative_to(missing)
     found = [str(missing.parent / name / rest) for name in near(missing.name, beside)]
     hint = f" Did you mean {' or '.join(found)}?" if found else runs_in(missing.parent)
-    return f"reproduce {folder}: there is no such folder.{hint}"
+    return f"{command} {folder}: there is no such folder.{hint}"
 
 
 def _rows(folder: Path) -> list[Row]:
@@ -217,7 +222,7 @@ def first_difference(rows: list[Row], new_rows: list[Row]) -> str:
 
 def _settings(folder: Path, new: Path) -> list[str]:
     """Settings that differ between two runs' newest configs."""
-    one, other = (_flat(read_yaml(str(newest_config(run)))) for run in (folder, new))
+    one, other = (flat(read_yaml(str(newest_config(run)))) for run in (folder, new))
     changed = [key for key in dict.fromkeys([*one, *other]) if key not in PLACES and one.get(key) != other.get(key)]
     found = [f"--{key}: {one.get(key)} then, {other.get(key)} now" for key in changed]
     configs = sorted(path.name for path in folder.glob("config_*.yaml"))
@@ -226,10 +231,16 @@ def _settings(folder: Path, new: Path) -> list[str]:
     return found
 
 
-def _flat(config: dict[str, Any], place: str = "") -> dict[str, Any]:
+def flat(config: dict[str, Any], place: str = "") -> dict[str, Any]:
+    """Settings by their options' names.
+
+    Args:
+        config: as a config.yaml holds them.
+        place: what stands before each name.
+    """
     found: dict[str, Any] = {}
     for key, value in config.items():
-        found |= _flat(value, f"{place}{key}.") if isinstance(value, dict) else {f"{place}{key}": value}
+        found |= flat(value, f"{place}{key}.") if isinstance(value, dict) else {f"{place}{key}": value}
     return found
 
 
