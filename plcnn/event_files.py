@@ -5,6 +5,7 @@ TensorBoard's own writer gives up for good at the first error of the disk, with 
 
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
@@ -73,7 +74,7 @@ class EventWriter:
 
 
 def cut_back(folder: Path, epoch: int, step: int) -> int:
-    """Take the scalars that lie beyond a checkpoint, and half-written records, out of a run's event files.
+    """Take what lies beyond a checkpoint, and half-written records, out of a run's event files.
 
     Args:
         folder: the run folder.
@@ -86,11 +87,24 @@ def cut_back(folder: Path, epoch: int, step: int) -> int:
     Raises:
         UserError: if a file cannot be read or written.
     """
+    return _thin_out(folder, lambda event: step < 0 or _is_beyond(event, epoch, step), "cut back to the checkpoint")
+
+
+def forget_settings(folder: Path) -> None:
+    """Take a run's settings out of its event files, for those with which it goes on: TensorBoard shows the first.
+
+    Raises:
+        UserError: if a file cannot be read or written.
+    """
+    _thin_out(folder, lambda e: any(v.tag.startswith("_hparams_/") for v in e.summary.value), "given new settings")
+
+
+def _thin_out(folder: Path, unwanted: Callable[[Event], bool], what: str) -> int:
     removed = 0
     for path in sorted(folder.glob("events.out.tfevents.*")):
         try:
             records = list(RawEventFileLoader(str(path)).Load())
-            kept = [] if step < 0 else [r for r in records if not _is_beyond(Event.FromString(r), epoch, step)]
+            kept = [record for record in records if not unwanted(Event.FromString(record))]
             data = _as_records(kept)
             removed += len(records) - len(kept)
             if not kept:
@@ -99,7 +113,7 @@ def cut_back(folder: Path, epoch: int, step: int) -> int:
                 with written_aside(path) as aside:
                     aside.write_bytes(data)
         except OSError as error:
-            raise UserError(f"{path} cannot be cut back to the checkpoint: {error.strerror}.") from error
+            raise UserError(f"{path} cannot be {what}: {error.strerror}.") from error
     return removed
 
 
@@ -112,7 +126,4 @@ def _as_records(events: list[bytes]) -> bytes:
 
 
 def _is_beyond(event: Event, epoch: int, step: int) -> bool:
-    return any(
-        value.HasField("simple_value") and event.step > (step if value.tag.startswith(BY_STEP) else epoch)
-        for value in event.summary.value
-    )
+    return any(event.step > (step if value.tag.startswith(BY_STEP) else epoch) for value in event.summary.value)

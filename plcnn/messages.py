@@ -43,7 +43,11 @@ def in_words(message: str, flags: Iterable[str], choices: Mapping[str, Registry[
         helped = re.match(r"--(\S+)\.help: ", message)
         if helped and helped.group(1) in choices:
             return f"--{helped.group(1)}.help: {choices[helped.group(1)].unknown(name)}"
-        return f"--{key}: there is no class {name!r}; give its import path, as package.module.Class."
+        known = _lightning_classes(key)
+        if name in known:
+            return f"--{key} {name} needs a package that is not installed; see Lightning's documentation of {name}."
+        hint = did_you_mean(name, known, f"Lightning's: {', '.join(known)}.") if known else ""
+        return f"--{key}: there is no class {name!r}; give its import path, as package.module.Class. {hint}".rstrip()
     if key and (found := UNKNOWN_ARGUMENT.search(message)):
         return _unknown_argument(key, found.group(1) or found.group(2), message, choices)
     if found := UNKNOWN_OPTION.search(message):
@@ -60,6 +64,15 @@ def in_words(message: str, flags: Iterable[str], choices: Mapping[str, Registry[
         return f"--{found.group(1)} is not an option of its own; use --{found.group(2)}."
     words = " ".join(message.split())
     return words if len(words) < 400 else f"{words[:400]} ..."
+
+
+def _lightning_classes(key: str) -> list[str]:
+    """Lightning's own classes for a key, which need no import path."""
+    if key == "trainer.logger":
+        from lightning.pytorch import loggers
+
+        return [name for name in loggers.__all__ if name != "Logger"]
+    return []
 
 
 def _full_key(keys: list[str]) -> str:

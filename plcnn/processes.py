@@ -8,6 +8,8 @@ import subprocess
 from contextlib import suppress
 from typing import Any
 
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from plcnn.errors import UserError
@@ -87,3 +89,8 @@ def _started_by(trainer: Any) -> list["subprocess.Popen[bytes]"]:
     """The processes that Lightning started as commands; those that it spawned, it joins itself."""
     found: list[subprocess.Popen[bytes]] = getattr(trainer.strategy.launcher, "procs", [])
     return found if all(isinstance(process, subprocess.Popen) for process in found) else []
+
+
+def has_whole_weights(trainer: Trainer) -> bool:
+    """Whether each process holds all weights, so that one can look at them alone."""
+    return isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy)

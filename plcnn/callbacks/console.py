@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 
 from plcnn import terminal
 from plcnn.callbacks.checkpoints import Checkpoints
@@ -127,7 +128,8 @@ class Ending(Callback):
             path = checkpoints.best_path or checkpoints.last_path
             lines.append(f"checkpoint {path and path.relative_to(folder)}, curves in curves.png")
             lines.append(f"next       {next_command('test', folder)}")
-        lines.append(f"           tensorboard --logdir {shlex.quote(short(folder.parent.parent))}")
+        if any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers):
+            lines.append(f"           tensorboard --logdir {shlex.quote(short(folder.parent.parent))}")
         say(trainer, "\n".join(lines))
 
 

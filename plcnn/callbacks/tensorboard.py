@@ -1,92 +1,148 @@
-"""What TensorBoard shows of a run: scalars by epoch and by step, pictures, the graph, hyper-parameters."""
+"""What a run's loggers show of it, TensorBoard above all: scalars by epoch and by step, pictures, graph, settings."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 
 from plcnn.callbacks.history import history_of
-from plcnn.classifier import LOGGED
-from plcnn.event_files import BY_STEP
+from plcnn.callbacks.outputs import outputs_of
+from plcnn.classifier import LOGGED, Classifier
+from plcnn.errors import wrong_value
+from plcnn.event_files import BY_STEP, forget_settings
+from plcnn.tracking.embedding import log_embedding
+from plcnn.tracking.loggers import (
+    OWN_AXES,
+    log_by_epoch,
+    log_by_step,
+    log_picture,
+    log_settings,
+    takes_pictures,
+    writers,
+)
+from plcnn.tracking.pictures import log_outputs, training_grid
+from plcnn.tracking.settings import settings
+from plcnn.tracking.weights import log_histograms
 
 
 class TensorBoard(Callback):
-    """Logs a run to the trainer's loggers; pictures, graph and hyper-parameters go to TensorBoard alone.
+    """Logs a run to the trainer's loggers; graph, histograms, curves and embedding to TensorBoard alone.
 
     Args:
         graph: whether to draw the network's graph.
         pictures: how many training pictures to show, as the network gets them; 0 shows none.
+        figures_every_n_epochs: of how many validated epochs one gets confusion matrix, calibration, mistakes and
+            precision-recall curves; the last one does in any case, and a test. 0 draws none at all.
+        histograms: whether to draw, every epoch, how weights and gradients are distributed.
+        embedding: how many validation pictures to place, as training ends, by what the last layer sees of them; 0 none.
+
+    Raises:
+        UserError: a value outside its range.
     """
 
-    def __init__(self, graph: bool = True, pictures: int = 64) -> None:
-        self.graph, self.pictures = graph, pictures
+    def __init__(
+        self,
+        graph: bool = True,
+        pictures: int = 64,
+        figures_every_n_epochs: int = 5,
+        histograms: bool = False,
+        embedding: int = 0,
+    ) -> None:
+        self.graph, self.pictures, self.figures_every = graph, pictures, figures_every_n_epochs
+        self.histograms, self.embedding = histograms, embedding
+        for key in ("pictures", "embedding"):
+            if getattr(self, key) < 0:
+                raise wrong_value(f"--tensorboard.{key}", getattr(self, key), "0 or more pictures", 64)
+        if figures_every_n_epochs < 0:
+            raise wrong_value("--tensorboard.figures_every_n_epochs", figures_every_n_epochs, "0 or more epochs", 5)
+        self._drawn = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Log the graph of a fresh network, before it is compiled or spread over devices."""
         if self.graph and stage == "fit" and trainer.starts_afresh:
-            for writer in _writers(trainer):
+            for writer in writers(trainer):
                 _add_graph(writer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log hyper-parameters, and the pictures of a fresh training."""
-        for writer in _writers(trainer):
-            if self.pictures and trainer.global_step == 0:
-                writer.add_image("training pictures", _grid(trainer, self.pictures), 0)
-            _add_hparams(writer, _settings(pl_module, trainer.datamodule))
+        chosen = settings(trainer)
+        log_settings(trainer, {**chosen, "run_folder": str(trainer.default_root_dir)})
+        for writer in writers(trainer):
+            if trainer.global_step:
+                forget_settings(Path(writer.log_dir))
+            _add_hparams(writer, chosen)
+        if self.pictures and trainer.global_step == 0 and takes_pictures(trainer):
+            log_picture(trainer, "training pictures", training_grid(trainer, self.pictures), 0, 0)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Log the step's loss and learning rate, every `log_every_n_steps`."""
+        """Log the step's loss and learning rate, every `log_every_n_steps`, and the last step's histograms."""
         if trainer.loggers and trainer.global_step % trainer.log_every_n_steps == 0:
             point = {f"{BY_STEP}train_loss": float(outputs["loss"]), f"{BY_STEP}lr": history_of(trainer).rate}
-            _log(trainer, point, trainer.global_step)
+            log_by_step(trainer, point, trainer.global_step)
+        # a validation that follows throws the gradients away
+        if self.histograms and (trainer.is_last_batch or trainer.global_step == trainer.max_steps):
+            log_histograms(trainer, pl_module, trainer.current_epoch + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the epoch's metrics against the epoch, and against the step."""
+        """Log the epoch's metrics against the epoch, and against the step; draw figures now and then."""
         history = history_of(trainer)
         row = history.rows[-1]
         epoch, step = int(row["epoch"]), int(row["step"])
         metrics: dict[str, float] = {tag: row[tag] for tag in LOGGED if tag in row}
-        _log(trainer, {**metrics, "lr": row["lr"], "speed/pictures_per_second": row["pictures/s"]}, epoch)
-        by_step = {f"{BY_STEP}epoch_{tag.replace('/', '_')}": value for tag, value in metrics.items()}
-        _log(trainer, by_step, step)
         best = history.best("val/acc", "max")
-        if best:
-            _log(trainer, {"best/val_acc": best["val/acc"]}, epoch)
+        by_epoch = {**metrics, "lr": row["lr"], "speed/pictures_per_second": row["pictures/s"]}
+        log_by_epoch(trainer, by_epoch | ({"best/val_acc": best["val/acc"]} if best else {}), epoch, step)
+        by_step = {f"{BY_STEP}epoch_{tag.replace('/', '_')}": value for tag, value in metrics.items()}
+        log_by_step(trainer, by_step, step, OWN_AXES)
+        validated = sum("val/acc" in past for past in history.rows)
+        if "val/acc" in row and self.figures_every and validated % self.figures_every == 0:
+            self._draw(trainer, "val", epoch, step)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the figures of the last validation, the curves, and the embedding."""
+        rows = history_of(trainer).rows
+        if not rows or not takes_pictures(trainer):
+            return
+        epoch, step = int(rows[-1]["epoch"]), int(rows[-1]["step"])
+        if "val/acc" in rows[-1] and self.figures_every and self._drawn != epoch:
+            self._draw(trainer, "val", epoch, step)
+        curves = Path(trainer.default_root_dir) / "curves.png"
+        if self.figures_every and curves.is_file():
+            log_picture(trainer, "curves", _read(curves), epoch, step)
+        if self.embedding:
+            assert isinstance(pl_module, Classifier)
+            log_embedding(trainer, pl_module, self.embedding, epoch)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Have everything on the disk that lies before the checkpoint."""
-        for writer in _writers(trainer):
+        for writer in writers(trainer):
             writer.flush()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log the test metrics, at the epoch whose checkpoint was tested."""
+        """Log the test metrics and figures, at the epoch whose checkpoint was tested."""
+        rows = history_of(trainer).rows
+        epoch, step = len(rows), int(rows[-1]["step"]) if rows else 0
         metrics = {tag: float(trainer.callback_metrics[tag]) for tag in ("test/loss", "test/acc")}
-        _log(trainer, metrics, len(history_of(trainer).rows))
+        log_by_epoch(trainer, {**metrics, "best/test_acc": metrics["test/acc"]}, epoch, step)
+        if self.figures_every:
+            self._draw(trainer, "test", epoch, step)
+
+    def _draw(self, trainer: Trainer, stage: str, epoch: int, step: int) -> None:
+        if takes_pictures(trainer):
+            self._drawn = epoch
+            log_outputs(trainer, stage, outputs_of(trainer), epoch, step)
 
 
-def _log(trainer: Trainer, metrics: dict[str, float], step: int) -> None:
-    for logger in trainer.loggers:
-        logger.log_metrics(metrics, step=step)
+def _read(path: Path) -> np.ndarray:
+    from PIL import Image
 
-
-def _writers(trainer: Trainer) -> list[Any]:
-    loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-    return [logger.experiment for logger in loggers] if trainer.is_global_zero else []
-
-
-def _grid(trainer: Trainer, count: int) -> torch.Tensor:
-    """Training pictures as the network gets them, tiled: (channels, height, width), float from 0 to 1."""
-    from torchvision.utils import make_grid
-
-    # neither workers nor another copy of the pictures for one batch
-    images = next(iter(trainer.datamodule.train_dataloader(place="host"))).images[:count].cpu()
-    images = images.float().div(255) if images.dtype == torch.uint8 else images
-    grid: torch.Tensor = make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=1)
-    return grid
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def _add_graph(writer: Any, pl_module: Any) -> None:
@@ -103,34 +159,14 @@ def _add_graph(writer: Any, pl_module: Any) -> None:
 
 
 def _add_hparams(writer: Any, flat: dict[str, Any]) -> None:
-    """Give the HPARAMS tab a session whose results are the scalars best/val_acc and test/acc."""
+    """Give the HPARAMS tab a session with a run's settings.
+
+    The summary in which torch names settings and metrics of all runs is left out: TensorBoard takes the first run's,
+    and shows no setting that only others have. Without it, it shows the settings of all, first those that differ, and
+    the first metrics by name: best/test_acc and best/val_acc.
+    """
     from torch.utils.tensorboard.summary import hparams
 
-    for summary in hparams(flat, {"best/val_acc": 0.0, "test/acc": 0.0}):
+    _, start, end = hparams(flat, {})
+    for summary in (start, end):
         writer._get_file_writer().add_summary(summary)
-
-
-def _settings(pl_module: Any, data: Any) -> dict[str, Any]:
-    """What was set for a run; what the data determines is left out."""
-    model = {k: v for k, v in pl_module.hparams.items() if k not in ("classes", "image_shape", "plugins")}
-    return {"seed": data.seed, **_flat(model), **_flat(data.hparams, "data.")}
-
-
-def _flat(hparams: Any, prefix: str = "") -> dict[str, Any]:
-    """Hyper-parameters as scalars and strings: a choice `arch` becomes `arch` and `arch.ARG`."""
-    flat: dict[str, Any] = {}
-    for key, value in hparams.items():
-        if isinstance(value, dict) and "class_path" in value:
-            flat[prefix + key] = value["class_path"]
-            flat |= _flat(value["init_args"], f"{prefix}{key}.")
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            flat[prefix + key] = ", ".join(_written(choice) for choice in value)
-        else:
-            # torch writes a bool as a number, and TensorBoard then shows 1.0000
-            flat[prefix + key] = value if type(value) in (int, float) else str(value)
-    return flat
-
-
-def _written(choice: dict[str, Any]) -> str:
-    """A choice of a list in one string, as pad_crop(padding=4, fill='reflect')."""
-    return f"{choice['class_path']}({', '.join(f'{k}={v!r}' for k, v in choice['init_args'].items())})"

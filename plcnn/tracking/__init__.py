@@ -1,0 +1,1 @@
+"""What a run sends to TensorBoard and to the trackers that Lightning knows."""
