@@ -1,0 +1,1 @@
+"""`plcnn serve`: a page and an HTTP API that name the classes of pictures."""
