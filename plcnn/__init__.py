@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plcnn.api import build, load, names
+    from plcnn.api import Run, build, fit, load, names, test
     from plcnn.architectures import register
+    from plcnn.errors import UserError
 
-__all__ = ["build", "load", "names", "register"]
+__all__ = ["Run", "UserError", "build", "fit", "load", "names", "register", "test"]
 
 
 def __getattr__(name: str) -> Any:
