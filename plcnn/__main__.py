@@ -10,7 +10,10 @@ COMMANDS = {
     "fit": "train a network; --config configs/base.yaml is the recipe to start from",
     "validate": "measure a run or checkpoint on the validation pictures",
     "test": "measure a run or checkpoint on the test pictures",
-    "predict": "name the classes of pictures of your own",
+    "predict": "name the classes of pictures: plcnn predict RUN cat.png holiday/",
+    "report": "write a page about a run, or one that compares several",
+    "export": "write a network as ONNX, .pt2 or safetensors, checked against its checkpoint",
+    "serve": "serve a page and an HTTP API that name the classes of pictures",
     "reproduce": "run a run again and say whether the result is the same",
     "show": "draw training pictures, plain and augmented",
     "archs": "list the architectures; explain or check one",
@@ -62,6 +65,10 @@ def _run(arguments: list[str]) -> None:
         gc.disable()
         if arguments[0] == "archs":
             from plcnn.archs.command import run
+        elif arguments[0] == "report":
+            from plcnn.report.command import run
+        elif arguments[0] == "serve":
+            from plcnn.serve.command import run
         elif arguments[0] == "reproduce":
             from plcnn.reproduce import run
         else:

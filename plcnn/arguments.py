@@ -29,7 +29,7 @@ def in_layers(arguments: list[str], names: Container[str]) -> list[str]:
     """
     groups: list[list[str]] = []
     for argument in arguments:
-        if (argument.startswith("-") and not _is_number(argument)) or not groups:
+        if _is_flag(argument) or not groups:
             groups.append([argument])
         else:
             groups[-1].append(argument)
@@ -41,12 +41,33 @@ def in_layers(arguments: list[str], names: Container[str]) -> list[str]:
     return [argument for group in sorted(groups, key=layer) for argument in group]
 
 
-def _is_number(text: str) -> bool:
+def _is_flag(argument: str) -> bool:
+    """Whether an argument is an option's name; "-" is the standard input, -1 a value."""
     try:
-        float(text)
+        float(argument)
     except ValueError:
-        return False
-    return True
+        return argument.startswith("-") and argument != "-"
+    return False
+
+
+def without_option(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Part what belongs to an option from what stands by itself: every option takes one value.
+
+    Args:
+        arguments: what follows the command; after `--` nothing is an option.
+
+    Returns:
+        The options with their values, and the rest, each in order.
+    """
+    options: list[str] = []
+    alone: list[str] = []
+    awaits_value = False
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            return options, alone + arguments[place + 1 :]
+        (options if _is_flag(argument) or awaits_value else alone).append(argument)
+        awaits_value = _is_flag(argument) and "=" not in argument
+    return options, alone
 
 
 def typed(arguments: list[str]) -> dict[str, list[str]]:
@@ -54,7 +75,7 @@ def typed(arguments: list[str]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     flag = ""
     for argument in arguments:
-        if argument.startswith("-") and argument != "-":
+        if _is_flag(argument):
             flag, _, value = argument.lstrip("-").partition("=")
             flag = "config" if flag == "c" else flag
             values.setdefault(flag, []).extend([value] if value else [])

@@ -32,15 +32,15 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     if path.is_file():
         return path
     if path.exists() and not path.is_dir():
-        raise UserError(f"--ckpt_path {path}: it is no plain file; name a checkpoint or a run folder.", exit_code=2)
+        raise UserError(f"{path}: it is no plain file; name a checkpoint or a run folder.", exit_code=2)
     if not path.is_dir():
-        raise UserError(f"--ckpt_path {path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
+        raise UserError(f"{path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
     best = _best_in(folder)
     last = list(folder.glob(LAST))
     wanted, other = (best, last) if prefer == "best" else (last, best)
     if not wanted and not other:
-        raise UserError(f"--ckpt_path {path}: no best-*.ckpt or last.ckpt in {folder}.{runs_in(path)}", exit_code=2)
+        raise UserError(f"{path}: no best-*.ckpt or last.ckpt in {folder}.{runs_in(path)}", exit_code=2)
     return (wanted or other)[-1]
 
 

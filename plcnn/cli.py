@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins, results
-from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_empty, typed
-from plcnn.calibration import probabilities
+from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_empty, typed, without_option
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
@@ -50,17 +50,17 @@ from plcnn.checks import (
 )
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
-from plcnn.errors import UserError, first_line
+from plcnn.errors import UserError, WrongCommandLine, first_line
 from plcnn.event_files import cut_back
-from plcnn.origin import Origin
+from plcnn.origin import FROM_CHECKPOINT, Origin
 from plcnn.parser import CHOICES, Parser
-from plcnn.predictions import name_classes
 from plcnn.processes import await_all, is_of_another, meet_anew
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
 from plcnn.terminal import printable
+from plcnn.tracking.choice import give_mlflow_a_store, why_not_built
 from plcnn.trainer import Trainer
 
 CALLBACKS: dict[str, type[Callback]] = {
@@ -93,6 +93,7 @@ class CLI(LightningCLI):
         run: the run folder that `fit` goes on with; its newest config is among the arguments already.
         typed: the arguments as they were typed, for the record.
         on_start: called with the run folder and its manifest's new entry, before the first step.
+        alone: what was typed that belongs to no option: a run or checkpoint, and pictures.
     """
 
     def __init__(
@@ -101,7 +102,9 @@ class CLI(LightningCLI):
         run: Path | None = None,
         typed: list[str] | None = None,
         on_start: OnStart | None = None,
+        alone: Sequence[str] = (),
     ) -> None:
+        self.alone = alone
         self.manifest = Manifest(typed or arguments, on_start)
         self.arguments = arguments
         self.command = arguments[0]
@@ -114,6 +117,7 @@ class CLI(LightningCLI):
             trainer_defaults=TRAINER_DEFAULTS,
             seed_everything_default=0,
             parser_class=Parser,
+            parser_kwargs={self.command: {"usage": _usage(self.command)}},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
@@ -145,6 +149,12 @@ class CLI(LightningCLI):
             default=False,
             help="For fit: test the run once, as it ends.",
         )
+        parser.add_argument(
+            "--report",
+            type=bool,
+            default=True,
+            help="For test and validate, and --test_after: write a page with the result into the run folder.",
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the callbacks' keys, and hand on what one part knows to the other."""
@@ -160,7 +170,7 @@ class CLI(LightningCLI):
         if self.command != "show" and not asks_for_help(arguments):
             if self.command == "fit" and given(arguments, "resume") == NEWEST and not origin.run:
                 arguments = self._with_newest_run(parser, arguments)
-            origin.find(typed(arguments))
+            self.alone = origin.find(typed(arguments), self.alone)
         if origin.checkpoint:
             self._set_defaults(origin.defaults())
             folder = checkpoints.run_folder(origin.checkpoint)
@@ -176,9 +186,21 @@ class CLI(LightningCLI):
             config["resume"] = None
         if origin.run:
             config["ckpt_path"] = None
+        self._take_pictures(config)
         if origin.checkpoint:
             config["model"]["weights"] = None  # the checkpoint's take their place
             origin.refuse_others(config["model"])
+
+    def _take_pictures(self, config: Any) -> None:
+        """Take what was typed without an option for pictures, beside those of --data.pictures."""
+        if self.alone and self.command != "predict":
+            raise UserError(
+                f"'{printable(self.alone[0])}' is not understood: {self.command} takes one run folder or checkpoint, "
+                "and options begin with --.",
+                exit_code=2,
+            )
+        if self.alone:
+            config["data"]["pictures"] = [*_as_list(config["data"]["pictures"]), *self.alone]
 
     def _with_newest_run(self, parser: LightningArgumentParser, arguments: list[str]) -> list[str]:
         """Find the newest run of the name that was asked for, and put its settings below the arguments."""
@@ -206,6 +228,7 @@ class CLI(LightningCLI):
         config = self.config[self.command]
         check_trainer(config["trainer"])
         check_accelerator(config["trainer"])
+        give_mlflow_a_store(config["trainer"]["logger"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
             if not self.origin.run:
@@ -217,7 +240,14 @@ class CLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
-        super().instantiate_classes()
+        try:
+            super().instantiate_classes()
+        except UserError:
+            raise
+        except (ValueError, ImportError) as error:
+            if reason := why_not_built(error):
+                raise UserError(reason, exit_code=2) from error
+            raise
         self.origin.refuse_other_data(self.model)
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
@@ -239,7 +269,8 @@ class CLI(LightningCLI):
         if not any(isinstance(plugin, CheckpointIO) for plugin in _as_list(config["plugins"])):
             config["plugins"] = [*_as_list(config["plugins"]), SyncedCheckpointIO()]
         if config["enable_progress_bar"] is None:
-            config["enable_progress_bar"] = sys.stdout.isatty()
+            printed = self.command == "predict" and self._get(self.config, "output") is None
+            config["enable_progress_bar"] = sys.stdout.isatty() and not printed
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, MisconfigurationException) as error:
@@ -280,7 +311,7 @@ class CLI(LightningCLI):
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
         if self.origin.checkpoint:
             kwargs["ckpt_path"] = self.origin.checkpoint
-        return kwargs if subcommand == "show" else {**kwargs, "weights_only": True}
+        return kwargs if subcommand in ("show", "export") else {**kwargs, "weights_only": True}
 
     def validate(self, **kwargs: Any) -> None:
         """Measure a checkpoint on the validation pictures."""
@@ -297,7 +328,11 @@ class CLI(LightningCLI):
             results.report(command, metrics, kwargs["ckpt_path"])
             images, rows = self.datamodule.evaluated
             outputs, temperature = outputs_of(self.trainer), self.model.temperature
-            results.keep(command, metrics, kwargs["ckpt_path"], outputs, images, rows, temperature)
+            kept = results.keep(command, metrics, kwargs["ckpt_path"], outputs, images, rows, temperature)
+            if kept and self._get(self.config, "report"):  # type: ignore[attr-defined]
+                from plcnn.report.command import after
+
+                after(kept)
 
     def after_fit(self) -> None:
         """Test the run that has just ended, where that was asked for and has not been done."""
@@ -307,18 +342,14 @@ class CLI(LightningCLI):
             if not (self.origin.run and results.has_been_tested(folder, best)):
                 self.test(model=self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
 
-    def predict(self, **kwargs: Any) -> None:
-        """Print the most probable class of each picture; every rank has predicted all."""
-        batches: Any = self.trainer.predict(return_predictions=True, **kwargs)
-        if self.trainer.is_global_zero:
-            shares = probabilities(torch.cat(batches), self.model.temperature)
-            named = name_classes(shares, self.model.classes)
-            for file, prediction in zip(self.datamodule.picture_files, named, strict=True):
-                print(printable(file), prediction.label, f"{prediction.probability:.4f}", sep="  ")
-
 
 def _is_rank_zero() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def _usage(command: str) -> str:
+    pictures = " [PICTURE ...]" if command == "predict" else ""
+    return f"plcnn {command}{' RUN' if command in FROM_CHECKPOINT else ''}{pictures} [options]"
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -326,11 +357,22 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def run(arguments: list[str], on_start: OnStart | None = None) -> None:
+    """Run one of LightningCLI's commands; arguments as for `done`."""
+    done(arguments, on_start)
+
+
+def done(arguments: list[str], on_start: OnStart | None = None) -> CLI:
     """Run one of LightningCLI's commands.
 
     Args:
         arguments: the command line without the program's name; the first is the command.
         on_start: for `fit`: called with the run folder and its manifest's new entry, before the first step.
+
+    Returns:
+        The command, with its trainer, model and data.
+
+    Raises:
+        UserError: if something is wrong that the user can mend, or the command was interrupted.
     """
     typed = arguments
     for name in ("lightning.pytorch", "lightning.fabric"):
@@ -341,13 +383,21 @@ def run(arguments: list[str], on_start: OnStart | None = None) -> None:
     # Lightning 2.6 calls what PyTorch 2.14 deprecates.
     warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
     warnings.filterwarnings("ignore", r".*functional\.all_gather is deprecated.*")
+    alone: list[str] = []
+    if arguments[0] in FROM_CHECKPOINT:
+        options, alone = without_option(arguments[1:])
+        arguments = [arguments[0], *options]
     folder = named_run(arguments[0], arguments[1:])
     if folder:
         arguments = [arguments[0], "--config", str(newest_config(folder)), *arguments[1:]]
     load_plugins(arguments[1:])
     meet_anew()
     try:
-        await_all(CLI(arguments, folder, typed, on_start).trainer)
+        command = CLI(arguments, folder, typed, on_start, alone)
+        await_all(command.trainer)
+        return command
+    except WrongCommandLine as error:
+        raise UserError(str(error), exit_code=2) from error
     except Interrupted as interruption:
         if not _is_rank_zero():
             sys.exit(interruption.exit_code)

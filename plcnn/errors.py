@@ -16,6 +16,13 @@ class UserError(ValueError):
         self.exit_code = exit_code
 
 
+class WrongCommandLine(BaseException):
+    """What a parser refuses; no `Exception`, for jsonargparse catches those and tries something else.
+
+    It becomes a `UserError` where the parser was called.
+    """
+
+
 def wrong_value(key: str, value: object, allowed: str, example: object) -> UserError:
     """The error for an argument outside its range: what was given, what is allowed, an example."""
     return UserError(f"{key}: got {value}; allowed: {allowed}. For example {key}: {example}", exit_code=2)

@@ -56,7 +56,7 @@ def as_text(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         shape = " × ".join(map(str, row["output"]))
         table.add_row(row["name"], row["type"], shape, f"{row['trainable']:,}", f"{row['statistics']:,}")
-    console = Console(width=100)
+    console = Console(width=100, force_jupyter=False)  # in a notebook, too, what is captured is text
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()

@@ -1,5 +1,7 @@
 """What a command starts from: a run that goes on, a checkpoint, or nothing."""
 
+import mimetypes
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from plcnn.classifier import Classifier
 from plcnn.errors import UserError
 from plcnn.optim import optimizers
 from plcnn.paths import expanded
+from plcnn.terminal import printable
 
-FROM_CHECKPOINT = ("validate", "test", "predict")
-"""Commands that take model and data from a checkpoint."""
+FROM_CHECKPOINT = ("validate", "test", "predict", "export")
+"""Commands that take model and data from a checkpoint: `plcnn COMMAND RUN`."""
 
 
 @dataclass
@@ -33,24 +36,32 @@ class Origin:
     checkpoint: Path | None = None
     content: dict[str, Any] = field(default_factory=dict)
 
-    def find(self, values: dict[str, list[str]]) -> None:
+    def find(self, values: dict[str, list[str]], alone: Sequence[str] = ()) -> list[str]:
         """Find the checkpoint: of the run that goes on, of a flag, a config, or of the run in which a config lies.
 
         Args:
             values: what was typed for each flag.
+            alone: what was typed without one: the run or checkpoint comes first, where none is named otherwise.
+
+        Returns:
+            What is left of `alone`.
 
         Raises:
             UserError: if there is none and the command needs one, or it cannot be read.
         """
         if self.run:
             self.checkpoint, self.content = checkpoints.newest(self.run) or (None, {})
-        else:
-            path = next(reversed(values.get("ckpt_path", [])), None) or self._from_configs(values.get("config", []))
-            if path:
-                self.checkpoint = checkpoints.find(path, "last" if self.command == "fit" else "best")
-                self.content = checkpoints.read(self.checkpoint)
-            elif self.command in FROM_CHECKPOINT:
-                raise UserError(f"{self.command} needs --ckpt_path: a run folder or a checkpoint file.", exit_code=2)
+            return list(alone)
+        path = next(reversed(values.get("ckpt_path", [])), None) or self._from_configs(values.get("config", []))
+        if not path and self.command in FROM_CHECKPOINT:
+            if not alone:
+                raise UserError(f"{self.command} needs a run folder or a checkpoint: plcnn {self.command} RUN", 2)
+            path, *alone = alone
+            _refuse_other_kinds(self.command, path)
+        if path:
+            self.checkpoint = checkpoints.find(path, "last" if self.command == "fit" else "best")
+            self.content = checkpoints.read(self.checkpoint)
+        return list(alone)
 
     def _from_configs(self, configs: list[str]) -> str | Path | None:
         for config in reversed(configs):
@@ -128,6 +139,18 @@ class Origin:
             if trained != given:
                 trained_on, read = (", ".join(map(str, values)) for values in (trained, given))
                 raise UserError(f"{self.checkpoint} was trained on the {what} {trained_on}; the data has {read}.")
+
+
+def _refuse_other_kinds(command: str, path: str) -> None:
+    """Refuse a config or a picture where the run is meant to stand."""
+    kind = mimetypes.guess_type(path)[0] or ""
+    if path.endswith((".yaml", ".yml")):
+        raise UserError(f"{printable(path)} is a config: plcnn {command} --config {printable(path)}", exit_code=2)
+    if kind.startswith("image/") and not expanded(path).is_dir():
+        pictures = " PICTURE ..." if command == "predict" else ""
+        raise UserError(
+            f"{printable(path)} is a picture; the run comes first: plcnn {command} RUN{pictures}", exit_code=2
+        )
 
 
 def _plain(choice: Any) -> Any:

@@ -1,7 +1,6 @@
 """The argument parser: jsonargparse's, with layers in a fixed order and errors in one or two lines."""
 
 import re
-import sys
 from typing import Any, NoReturn, get_args
 
 import jsonargparse._typehints as typehints
@@ -17,6 +16,7 @@ from plcnn import strict_yaml
 from plcnn.architectures import architectures
 from plcnn.data.augmentations import augmentations
 from plcnn.data.sources import sources
+from plcnn.errors import WrongCommandLine
 from plcnn.messages import in_words, short_names
 from plcnn.optim import optimizers
 from plcnn.registry import Registry
@@ -78,11 +78,14 @@ class Parser(LightningArgumentParser):
         super().__init__(*args, allow_abbrev=allow_abbrev, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the error and exit with code 2; a nested parser's error goes to the parser around it."""
+        """End the parsing with the error; a nested parser's goes to the parser around it.
+
+        Raises:
+            WrongCommandLine: always.
+        """
         if not self.exit_on_error:
             super().error(message, ex)
-        print(f"error: {in_words(message, self.flags(), CHOICES)}", file=sys.stderr)
-        sys.exit(2)
+        raise WrongCommandLine(in_words(message, self.flags(), CHOICES))
 
     def add_class_arguments(self, *args: Any, **kwargs: Any) -> Any:
         """Add a class's arguments; a value is never taken for a file that happens to be called like it."""

@@ -38,7 +38,7 @@ def named_run(command: str, arguments: list[str]) -> Path | None:
     resumed, start = given(arguments, "resume"), given(arguments, "ckpt_path")
     if command != "fit":
         if resumed:
-            raise UserError(f"--resume belongs to fit; for {command}: --ckpt_path {resumed}", exit_code=2)
+            raise UserError(f"--resume belongs to fit; for {command}: plcnn {command} {resumed}", exit_code=2)
         return None
     if resumed and "ckpt_path" in typed(arguments):
         raise UserError("--resume and --ckpt_path exclude each other; --resume RUN_FOLDER goes on with a run.", 2)

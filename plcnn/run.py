@@ -88,7 +88,7 @@ def next_command(command: str, folder: Path) -> str:
     if command == "fit":
         return f"plcnn fit --resume {shlex.quote(short(folder))}"
     files = plugins.option(short(Path(path)) for path in plugins.loaded())
-    return f"plcnn {command} --ckpt_path {shlex.quote(short(folder))}{files}"
+    return f"plcnn {command} {shlex.quote(short(folder))}{files}"
 
 
 def _number(name: str) -> int:

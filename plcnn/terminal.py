@@ -19,4 +19,7 @@ def warn(text: str) -> None:
 
 def printable(text: object) -> str:
     """A text on one line, with what a terminal would obey or could not show as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -9,13 +9,18 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.trainer.states import TrainerFn
 
+from plcnn.answers import Format
 from plcnn.classifier import Classifier
 from plcnn.compute import bf16_is_fast
 from plcnn.data.module import ImageData
-from plcnn.errors import UserError, first_line
+from plcnn.errors import UserError, first_line, wrong_value
+from plcnn.export.artifact import Format as ExportFormat
+from plcnn.export.artifact import Precision as ExportPrecision
 from plcnn.idle_hooks import skip_idle_hooks
 from plcnn.paths import expanded
+from plcnn.views import Views
 
 
 class Trainer(pl.Trainer):
@@ -73,6 +78,10 @@ class Trainer(pl.Trainer):
             return super()._run(*args, **kwargs)
         except UserError:
             raise
+        except KeyboardInterrupt as error:
+            if self.state.fn == TrainerFn.FITTING:
+                raise
+            raise UserError("interrupted", 130) from error  # Lightning would end with 1
         except Exception as error:
             in_optimizer = self.ckpt_path and any("/torch/optim/" in file for file in _last_files(error, "/torch/"))
             in_loops = self.ckpt_path and isinstance(error, TypeError) and _last_files(error, "/lightning/")
@@ -87,6 +96,96 @@ class Trainer(pl.Trainer):
             ):
                 raise UserError(f"--trainer: {' '.join(str(error).split())[:300]}", exit_code=2) from error
             raise
+
+    def predict(  # type: ignore[override]
+        self,
+        model: Classifier,
+        dataloaders: Any = None,
+        datamodule: ImageData | None = None,
+        return_predictions: bool | None = None,
+        ckpt_path: str | Path | None = None,
+        weights_only: bool | None = None,
+        format: Format = "table",
+        output: str | None = None,
+        top_k: int = 1,
+        threshold: float = 0.0,
+        saliency: str | None = None,
+        tta: Views | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        """Name the classes of pictures: files, folders, patterns, NumPy files, or - for the standard input.
+
+        Args:
+            model: the network.
+            dataloaders: not used by the command line.
+            datamodule: where the pictures come from.
+            return_predictions: not used by the command line.
+            ckpt_path: a run folder (its best checkpoint is taken) or a checkpoint file, the same as RUN.
+            weights_only: whether the checkpoint is read by PyTorch's safe loader.
+            format: how the answers are written.
+            output: the file to write them to; an existing file is left alone.
+            top_k: how many classes to name for each picture.
+            threshold: below this probability, 0 to 1, a picture's label is "unsure".
+            saliency: a folder for pictures that show what the network looked at.
+            tta: test-time augmentation; as --model.tta if left out.
+            batch_size: pictures at once; as --data.batch_size if left out.
+
+        Raises:
+            UserError: if an argument is out of its range; or, once the others are answered, naming the pictures that
+                could not be read.
+        """
+        from plcnn.callbacks.answers import Answers
+
+        assert datamodule is not None
+        if batch_size is not None and batch_size < 1:
+            raise wrong_value("--batch_size", batch_size, "at least 1 picture", 64)
+        model.tta, datamodule.batch_size = tta or model.tta, batch_size or datamodule.batch_size
+        answers = Answers(format, output, top_k, threshold, saliency)
+        self.callbacks.append(answers)  # type: ignore[attr-defined]
+        try:
+            super().predict(model, None, datamodule, False, ckpt_path, weights_only)
+        finally:
+            self.callbacks.remove(answers)  # type: ignore[attr-defined]
+        if self.is_global_zero and datamodule.predicted:
+            datamodule.predicted.raise_faults()
+
+    def export(
+        self,
+        model: Classifier,
+        datamodule: ImageData,
+        ckpt_path: str | Path | None = None,
+        format: ExportFormat = "onnx",
+        precision: ExportPrecision = "fp32",
+        output: str | None = None,
+        check: Literal["test", "none"] = "test",
+        max_loss: float | None = None,
+        calibration_pictures: int = 512,
+        speed: bool = True,
+    ) -> None:
+        """Write a trained network in a format of other programs, with a card, once it answers as its checkpoint does.
+
+        Args:
+            model: built for the checkpoint.
+            datamodule: where the pictures for the check come from.
+            ckpt_path: a run folder (its best checkpoint is taken) or a checkpoint file, the same as RUN.
+            format: "onnx", "pt2" (torch.export), or "safetensors": weights alone.
+            precision: of weights and computation: fp32; fp16; bf16 (pt2 alone); int8 (onnx alone).
+            output: the file to write; an existing file is left alone. RUN/export/ARCHITECTURE-PRECISION.FORMAT if left
+                out, with a number where that exists.
+            check: "test": compare with the checkpoint on the whole test set, and refuse what is worse; "none": do not,
+                and say so on the card.
+            max_loss: points of accuracy that the export may lose; as the precision allows if left out.
+            calibration_pictures: how many training pictures set the ranges of int8.
+            speed: whether to measure the speed against the checkpoint's.
+
+        Raises:
+            UserError: as `plcnn.export.command.export` does.
+        """
+        from plcnn.export.command import Settings, export
+
+        assert ckpt_path is not None
+        settings = Settings(format, precision, output, check, max_loss, calibration_pictures, speed)
+        export(model, datamodule, Path(ckpt_path), settings)
 
     def show(
         self,

@@ -12,8 +12,9 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 TINY = [
     *("--data.source", "shapes", "--data.source.train_size", "200", "--data.source.test_size", "90"),
     *("--data.source.image_size", "8", "--model.arch", "linear", "--trainer.accelerator", "cpu"),
+    *("--tensorboard.figures_every_n_epochs", "0"),
 ]
-"""A run of a second: 180 training, 20 validation and 90 test pictures of 8 × 8 pixels, a linear classifier."""
+"""A run of a second: 180 training, 20 validation and 90 test pictures of 8 × 8 pixels, a linear network, no figures."""
 
 
 class Outcome(NamedTuple):

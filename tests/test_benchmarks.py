@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SHARED = {"bare_loop", "common", "device", "probes"}
+SHARED = {"bare_loop", "clients", "common", "device", "probes"}
 FILES = sorted(FOLDER.glob("*.py"))
 COMMANDS = sorted({file.stem for file in FILES} - SHARED)
 
@@ -80,6 +80,22 @@ def test_data_path() -> None:
     rows = run("data_path", "--augments", "none", "--pictures", "80", "--workers", "0", "--repeats", "1")
     assert [row["data path"].split()[0] for row in rows] == ["keras_cnn's", "plcnn", "DataLoader", "DataLoader"]
     assert rows[0]["of training"] == 1
+
+
+def test_predict() -> None:
+    sizes = ["--pictures", "20", "--photos", "10", "--workers", "1", "--repeats", "1"]
+    rows = run("predict", "--arch", "linear", *sizes)
+    assert [row["pictures"] for row in rows] == [
+        f"{kind}: {side}" for kind in ("PNG", "photo") for side in ("network", "reading", "predict")
+    ]
+    assert rows[0]["of network"] == rows[1]["of reading"] == 1 and all(row["pictures/s"] > 0 for row in rows)
+
+
+def test_serve() -> None:
+    rows = run("serve", "--arch", "linear", "--requests", "40", "--repeats", "1")
+    assert [row["what"] for row in rows[2:]] == ["served to 1", "served to 8", "served to 32"]
+    assert rows[0]["of alone"] == 1 and all(row["pictures/s"] > 0 for row in rows)
+    assert all(0 < row["median ms"] <= row["95 % ms"] <= row["99 % ms"] for row in rows)
 
 
 def test_the_bare_loop_takes_the_place_of_the_training(capfd: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def test_the_example_is_listed_explained_checked_and_trained(highway: str) -> No
     assert checked.returncode == 0, checked.stdout + checked.stderr
     chosen = ["--model.arch", "highway", "--model.arch.depth", "2", "--trainer.max_epochs", "1"]
     fitted = run("fit", *TINY, *chosen, path=highway)
-    assert fitted.returncode == 0 and "next       plcnn test --ckpt_path tb_logs/run/version_0\n" in fitted.stdout
+    assert fitted.returncode == 0 and "next       plcnn test tb_logs/run/version_0\n" in fitted.stdout
     tested = run("test", "--ckpt_path", "tb_logs/run/version_0", path=highway)
     assert tested.returncode == 0 and "of 90 pictures" in tested.stdout, tested.stderr
 

@@ -51,7 +51,7 @@ MISTAKES = {
     "--model.optimizer.lr -1": "eps=1e-08, weight_decay=0.0, fused=True) cannot be built: ValueError: Invalid",
     "--model.arch.dropouts [0.1]": "dropouts: got [0.1]; allowed: one rate for each of the 3 widths",
     "--name a/b": "--name 'a/b': a run's name is one folder name",
-    "--ckpt_path nowhere": "--ckpt_path nowhere: there is no such file or run folder.",
+    "--ckpt_path nowhere": "nowhere: there is no such file or run folder.",
     "--plugins nowhere.py": "--plugins: there is no file ",
     "--config nowhere.yaml": "--config nowhere.yaml: No such file or directory.",
     "stray": "'stray' is not understood",
@@ -118,8 +118,8 @@ def test_a_mistake_in_a_config_is_told_in_words(plcnn: Command, text: str) -> No
     [
         ("fot", "there is no command 'fot'. Did you mean fit?"),
         ("--config x.yaml", "a command comes first"),
-        ("test", "test needs --ckpt_path: a run folder or a checkpoint file."),
-        ("predict", "predict needs --ckpt_path"),
+        ("test", "test needs a run folder or a checkpoint: plcnn test RUN"),
+        ("predict", "predict needs a run folder or a checkpoint: plcnn predict RUN"),
     ],
 )
 def test_a_mistake_in_the_command_is_told_in_words(plcnn: Command, typed: str, words: str) -> None:

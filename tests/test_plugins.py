@@ -50,7 +50,7 @@ def test_a_users_own_file_serves_fit_test_and_python(
     outcome = plcnn("fit", *TINY, *chosen)
     assert outcome.code == 0, outcome.err
     assert "own_stack(depth=3): 76,042 trainable parameters" in outcome.out
-    assert "next       plcnn test --ckpt_path tb_logs/run/version_0 --plugins my_nets.py\n" in outcome.out
+    assert "next       plcnn test tb_logs/run/version_0 --plugins my_nets.py\n" in outcome.out
     run = (tmp_path / "tb_logs/run/version_0").absolute()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

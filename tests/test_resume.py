@@ -186,7 +186,7 @@ def test_mistakes_in_what_to_resume_are_one_line(plcnn: Callable[..., Outcome]) 
         (["fit", "--resume", "tb_logs/run/version_7"], "its run ended before it began"),
         (["fit", "--resume", str(RUN / "checkpoints" / "last.ckpt")], f"name the run folder, {RUN.absolute()}"),
         (["fit", "--resume", str(RUN), "--ckpt_path", str(RUN)], "exclude each other"),
-        (["test", "--resume", str(RUN)], f"for test: --ckpt_path {RUN}"),
+        (["test", "--resume", str(RUN)], f"for test: plcnn test {RUN}"),
         (["fit", "--resume", str(RUN), "--model.arch", "keras_cnn"], "Leave --model.arch out"),
     ):
         outcome = plcnn(*given)

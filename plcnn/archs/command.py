@@ -10,7 +10,7 @@ from typing import Any
 from plcnn.archs.catalogue import Input, names, rows
 from plcnn.arguments import load_plugins
 from plcnn.command_parser import CommandParser, whole_number
-from plcnn.errors import UserError
+from plcnn.errors import UserError, WrongCommandLine
 from plcnn.run import short
 from plcnn.suggestions import did_you_mean
 
@@ -143,7 +143,10 @@ def _choose(name: str, flags: list[str]) -> Any:
 
     parser = Parser(prog="plcnn archs")
     parser.add_argument("--model.arch", type=Architecture)
-    return parser.instantiate(parser.parse_args(["--model.arch", name, *flags])).model.arch
+    try:
+        return parser.instantiate(parser.parse_args(["--model.arch", name, *flags])).model.arch
+    except WrongCommandLine as error:
+        raise UserError(str(error), exit_code=2) from error
 
 
 def _models(choice: Any, options: argparse.Namespace) -> None:

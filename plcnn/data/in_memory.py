@@ -1,4 +1,4 @@
-"""Pictures in memory, of the kinds that Python programs have, brought to what a network takes."""
+"""Pictures of the kinds that Python programs have, brought to what a network takes: as of files, values of 8 bits."""
 
 import io
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from plcnn.data.pictures import fitted, read_picture, why_unreadable
 from plcnn.errors import UserError
+from plcnn.paths import expanded
+from plcnn.terminal import printable
 
 Picture = str | Path | bytes | Image.Image | np.ndarray | Tensor
 """A file's path or content; a PIL image; an array (height, width[, channels]); a tensor (channels, height, width).
@@ -41,9 +43,9 @@ def to_images(pictures: Picture | Sequence[Picture], image_shape: tuple[int, int
     images = []
     for number, picture in enumerate(given):
         try:
-            images.append(torch.from_numpy(_fitted(picture, image_shape).copy()))
+            images.append(torch.from_numpy(image_of(picture, image_shape).copy()))
         except Exception as error:  # of a damaged file, Pillow may raise anything
-            name = picture if isinstance(picture, str | Path) else f"picture {number} (from 0)"
+            name = printable(picture) if isinstance(picture, str | Path) else f"picture {number} (from 0)"
             raise UserError(f"{name} cannot be read: {why_unreadable(error)}.") from error
     return torch.stack(images) if images else torch.zeros((0, *image_shape), dtype=torch.uint8)
 
@@ -52,15 +54,21 @@ def _is_ready(images: Tensor, image_shape: tuple[int, int, int]) -> bool:
     return images.dtype == torch.uint8 and tuple(images.shape[1:]) == tuple(image_shape)
 
 
-def _fitted(picture: Picture, image_shape: tuple[int, int, int]) -> np.ndarray:
+def image_of(picture: Picture, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Bring one picture to uint8 (channels, height, width), as `pictures.fitted` does.
+
+    Raises:
+        Exception: of any kind, where it is damaged or no picture; `why_unreadable` has words for it.
+    """
     if isinstance(picture, str | Path):
-        return read_picture(Path(picture), image_shape)
+        return read_picture(expanded(picture), image_shape)
     if isinstance(picture, bytes):
         return read_picture(io.BytesIO(picture), image_shape)
     if isinstance(picture, Tensor):
         if picture.ndim != 3:
             raise ValueError(f"a tensor of shape {tuple(picture.shape)}; expected (channels, height, width)")
-        picture = picture.detach().cpu().permute(1, 2, 0).numpy()
+        picture = picture.detach().cpu().permute(1, 2, 0)
+        picture = (picture.float() if picture.is_floating_point() else picture).numpy()  # NumPy has no bfloat16
     if isinstance(picture, np.ndarray):
         picture = _image(picture)
     if not isinstance(picture, Image.Image):

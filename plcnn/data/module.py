@@ -10,8 +10,9 @@ from torch import Tensor
 from plcnn.data.augmentations import Augment, Augmentation, augmentations
 from plcnn.data.keep import Keep, Place, place_of
 from plcnn.data.loader import Batch, BatchLoader
+from plcnn.data.meant import STANDARD_INPUT
 from plcnn.data.mixing import Mix, Mixing
-from plcnn.data.pictures import read_pictures
+from plcnn.data.picture_batches import PictureBatch, PictureBatches, read_standard_input
 from plcnn.data.sources import PictureSource, Source, sources
 from plcnn.data.split import SplitKind, check_fraction, split_indices
 from plcnn.data.stores import Part, Pictures, take
@@ -35,7 +36,7 @@ class ImageData(LightningDataModule):
         keep: where pictures lie during training: on the device, in the host's memory, or with worker processes; "auto"
             takes the device where they fill at most half of its free memory. Batches are the same.
         workers: worker processes for each set of pictures that lies with workers.
-        pictures: files and folders for `predict`.
+        pictures: for `predict`: files, folders, patterns, NumPy files, or - for the standard input.
         seed: of the order of the pictures and of the augmentation.
 
     Raises:
@@ -93,6 +94,7 @@ class ImageData(LightningDataModule):
             logger=False,
         )
         self.sets: dict[str, tuple[Pictures, Tensor]] = {}
+        self.predicted: PictureBatches | None = None
         self.split_rows: dict[str, Tensor] = {}
         self._on_device: dict[str, Tensor] = {}
 
@@ -123,11 +125,16 @@ class ImageData(LightningDataModule):
             images, labels = self.source.test()
             self.sets["test"] = images if isinstance(images, Tensor) else Part(images), labels
         self.hparams["verified"] = self.source.verified
-        if stage == "predict" and "predict" not in self.sets:
+        if stage == "predict" and self.predicted is None:
             if not self.picture_paths:
-                raise UserError("predict needs pictures: --data.pictures FILE_OR_FOLDER.", exit_code=2)
-            images, self.picture_files = read_pictures(self.picture_paths, self.image_shape)
-            self.sets["predict"] = images, torch.full((len(images),), -1)
+                raise UserError("predict needs pictures: plcnn predict RUN FILE_OR_FOLDER ...", exit_code=2)
+            self.predicted = PictureBatches(
+                self.picture_paths,
+                self.image_shape,
+                self.batch_size,
+                self.workers,
+                read_standard_input(self.trainer) if STANDARD_INPUT in self.picture_paths else None,
+            )
 
     def split_indices(self, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Indices of the training and of the validation pictures among the source's training pictures, int64."""
@@ -149,7 +156,7 @@ class ImageData(LightningDataModule):
         """Batches of one of the sets, on the device that trains and shared out over the ranks.
 
         Args:
-            name: "train", "val", "test" or "predict".
+            name: "train", "val" or "test".
             place: where its pictures lie; as `keep` says if left out.
             settings: the loader's others.
 
@@ -179,10 +186,12 @@ class ImageData(LightningDataModule):
         settings = {"augments": self.augments, "mixing": mixing, "seed": self.seed, "position": position}
         return self.loader("train", place, train=True, **settings)
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Leave the loader's batches where they are, on the device, without a search through them for tensors."""
         if batch.images.device == device:
             return batch
+        if isinstance(batch, PictureBatch):
+            return batch._replace(images=batch.images.to(device))
         moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
         return moved
 
@@ -194,9 +203,10 @@ class ImageData(LightningDataModule):
         """The test pictures in order, unchanged."""
         return self.loader("test")
 
-    def predict_dataloader(self) -> BatchLoader:
-        """The pictures to predict, in the order of `picture_files`, all of them on every rank."""
-        return self.loader("predict", rank=0, world_size=1)
+    def predict_dataloader(self) -> PictureBatches:
+        """The pictures to predict, in order, all of them on every rank."""
+        assert self.predicted is not None
+        return self.predicted
 
 
 def _position(trainer: Any) -> tuple[int, int]:

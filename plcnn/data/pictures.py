@@ -1,5 +1,6 @@
 """Pictures of any kind, in files or in memory, brought to the one form that a network takes."""
 
+import io
 import os
 import sys
 import warnings
@@ -9,46 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
-from plcnn.errors import UserError
-from plcnn.paths import expanded
-from plcnn.terminal import printable
+from plcnn.data.shared import Shared
 
 FORMATS = (
     *("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP", "DIB", "PPM", "TGA", "ICO", "ICNS", "JPEG2000", "AVIF"),
     *("PCX", "DDS", "SGI", "QOI"),
 )
 """Pillow's names of the formats that are read; others, such as EPS, it hands to programs of the system."""
-
-
-def read_pictures(paths: list[str], image_shape: tuple[int, int, int]) -> tuple[Tensor, list[Path]]:
-    """Read picture files, and all picture files below folders.
-
-    Args:
-        paths: files and folders.
-        image_shape: channels (1 or 3), height and width to bring every picture to.
-
-    Returns:
-        uint8 (pictures, channels, height, width), and each picture's file.
-
-    Raises:
-        UserError: naming every file that is missing or cannot be read, or if there is none.
-    """
-    files = [file for path in paths for file in _files(path)]
-    if not files:
-        raise UserError(f"No pictures in {printable(', '.join(paths))}.")
-    images, bad = [], []
-    for file in files:
-        try:
-            images.append(read_picture(file, image_shape))
-        except Exception as error:  # of a damaged file, Pillow may raise anything
-            bad.append(printable(f"{file} ({why_unreadable(error)})"))
-    if bad:
-        raise UserError(f"{len(bad)} of {len(files)} pictures cannot be read: {'; '.join(bad)}")
-    return torch.from_numpy(np.stack(images)), files
 
 
 def why_unreadable(error: Exception) -> str:
@@ -60,17 +30,20 @@ def why_unreadable(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def _files(given: str) -> list[Path]:
-    """The file, or the pictures below a folder, less what is hidden and folders that are called like pictures."""
-    try:
-        path = expanded(given)
-        if not path.is_dir():
-            return [path]
-    except OSError:  # a name of thousands of letters
-        return [Path(given)]
+def in_folder(folder: Path) -> list[Path]:
+    """The pictures below a folder, sorted, less what is hidden and folders that are called like pictures."""
     suffixes = {suffix for suffix, name in Image.registered_extensions().items() if name in (*FORMATS, "MPO")}
-    found = (file for file in path.rglob("*") if file.suffix.lower() in suffixes)
-    return sorted(file for file in found if not _is_hidden(file.relative_to(path)) and not file.is_dir())
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in suffixes)
+    return sorted(file for file in found if not _is_hidden(file.relative_to(folder)) and not file.is_dir())
+
+
+def is_picture(content: bytes) -> bool:
+    """Whether a file's content begins as a picture does."""
+    try:
+        with _UNWARNED, Image.open(io.BytesIO(content), formats=_formats()):
+            return True
+    except Exception:  # of a damaged file, Pillow may raise anything
+        return False
 
 
 def _formats() -> list[str]:
@@ -83,7 +56,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def read_picture(file: Path | BinaryIO, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Read one picture file; of moving pictures, the first.
+    """Read one picture file; of moving pictures, the first. Several threads may read at once.
 
     Args:
         file: its path, or the file opened for reading.
@@ -97,9 +70,8 @@ def read_picture(file: Path | BinaryIO, image_shape: tuple[int, int, int]) -> np
     """
     if isinstance(file, Path) and file.exists() and not file.is_file():
         raise ValueError("no plain file")
-    with warnings.catch_warnings(action="ignore"), Image.open(file, formats=_formats()) as opened:
-        # warned is of damaged descriptions, and of large pictures, of which the largest are errors
-        with _silent() if opened.format == "TIFF" else nullcontext():
+    with _UNWARNED, Image.open(file, formats=_formats()) as opened:
+        with _SILENT if opened.format == "TIFF" else nullcontext():
             picture = ImageOps.exif_transpose(opened)
             picture.load()
         return fitted(picture, image_shape)
@@ -146,6 +118,11 @@ def _silent() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
+
+
+_SILENT = Shared(_silent)
+_UNWARNED = Shared(lambda: warnings.catch_warnings(action="ignore"))
+"""Warned is of damaged descriptions, and of large pictures, of which the largest are errors."""
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -80,7 +80,7 @@ class WorkerReader:
             sampler=self._batches,
             num_workers=workers,
             pin_memory=device.type == "cuda",
-            worker_init_fn=_ignore_interrupts,
+            worker_init_fn=ignore_interrupts,
             persistent_workers=True,
             generator=torch.Generator(),  # else it would draw from the generator that dropout reads
         )
@@ -134,7 +134,7 @@ def _checked(read: Tensor | UserError) -> Tensor:
     return read
 
 
-def _ignore_interrupts(worker: int) -> None:
+def ignore_interrupts(worker: int) -> None:
     """Leave Ctrl-C, which a terminal sends to all processes, to the one that trains and ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -12,9 +12,8 @@ from support import TINY, Outcome
 from plcnn.data import download
 from plcnn.data.augmentations import augmentations
 from plcnn.data.module import ImageData
-from plcnn.data.pictures import read_pictures
+from plcnn.data.picture_batches import PictureBatches
 from plcnn.data.sources import cifar10
-from plcnn.errors import UserError
 
 Command = Callable[..., Outcome]
 SMALL = {"class_path": "shapes", "init_args": {"train_size": 60, "test_size": 20, "image_size": 16}}
@@ -79,26 +78,14 @@ def test_pictures_of_every_mode_are_read_in_one_size() -> None:
         picture.save(folder / name)
     (folder / ".hidden.png").write_text("no picture")
     (folder / "notes.txt").write_text("no picture")
-    images, files = read_pictures(["mine"], (3, 16, 16))
-    assert sorted(file.name for file in files) == sorted(modes())
-    assert images.shape == (len(files), 3, 16, 16) and images.dtype == torch.uint8
-    pixel = {file.name: image[:, 8, 8].tolist() for file, image in zip(files, images, strict=True)}
+    ((images, pictures, _),) = PictureBatches(["mine"], (3, 16, 16), 64, 0)
+    assert sorted(Path(meant.name).name for meant in pictures) == sorted(modes())
+    assert images.shape == (len(pictures), 3, 16, 16) and images.dtype == torch.uint8
+    pixel = {Path(m.name).name: image[:, 8, 8].tolist() for m, image in zip(pictures, images, strict=True)}
     assert pixel["rgb.png"] == pixel["palette.PNG"] == pixel["ünï cödé.png"] == [255, 0, 0]
     assert pixel["clear.png"] == pixel["bits16.png"] == [255, 255, 255]
     assert len(set(pixel["grey.png"])) == 1
-    assert read_pictures(["mine/rgb.png"], (1, 8, 8))[0].shape == (1, 1, 8, 8)
-
-
-def test_pictures_that_cannot_be_read_are_all_named() -> None:
-    Image.new("RGB", (4, 4)).save("good.png")
-    Path("bad.png").write_text("no picture")
-    Image.effect_noise((64, 64), 50).save("noise.png")
-    Path("cut.png").write_bytes(Path("noise.png").read_bytes()[:1500])
-    with pytest.raises(UserError, match=r"3 of 4 pictures cannot be read: .*bad.png.*cut.png.*missing.png"):
-        read_pictures(["good.png", "bad.png", "cut.png", "missing.png"], (3, 4, 4))
-    Path("empty").mkdir()
-    with pytest.raises(UserError, match="No pictures in empty"):
-        read_pictures(["empty"], (3, 4, 4))
+    assert next(iter(PictureBatches(["mine/rgb.png"], (1, 8, 8), 64, 0))).images.shape == (1, 1, 8, 8)
 
 
 def test_mixing_is_for_training_alone() -> None:

@@ -16,7 +16,8 @@ from PIL import Image
 from support import TINY, Outcome
 
 import plcnn as product
-from plcnn.data.pictures import read_pictures
+from plcnn.data.meant import meant_pictures
+from plcnn.data.picture_batches import PictureBatches
 from plcnn.data.sources.shapes import Shapes
 from plcnn.errors import UserError
 from plcnn.terminal import printable
@@ -29,9 +30,12 @@ EXAMPLES = int(os.environ.get("PLCNN_EXAMPLES", "60"))
 
 def read(name: str | Path, channels: int = 3, size: int = 8) -> np.ndarray:
     """One picture as (height, width, channels)."""
-    images, files = read_pictures([str(name)], (channels, size, size))
-    assert images.dtype == torch.uint8 and files == [Path(name)]
-    pixels: np.ndarray = images[0].permute(1, 2, 0).numpy()
+    batches = PictureBatches([str(name)], (channels, size, size), 64, 0)
+    found = list(batches)
+    batches.raise_faults()
+    ((image,), (meant,), _) = found[0]
+    assert image.dtype == torch.uint8 and meant.name == str(name)
+    pixels: np.ndarray = image.permute(1, 2, 0).numpy()
     return pixels
 
 
@@ -42,7 +46,9 @@ def saved(name: str, picture: Image.Image | np.ndarray, **options: Any) -> str:
 
 def refused(*paths: str) -> str:
     with pytest.raises(UserError) as caught:
-        read_pictures(list(paths), (3, 8, 8))
+        batches = PictureBatches(paths, (3, 8, 8), 64, 0)
+        list(batches)
+        batches.raise_faults()
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message
@@ -178,7 +184,7 @@ def test_no_program_of_the_system_is_called(monkeypatch: pytest.MonkeyPatch) -> 
     assert not Path("attacked").exists()
 
 
-def test_one_error_lists_every_bad_file(plcnn: Command) -> None:
+def test_good_pictures_are_answered_and_one_error_lists_every_bad_file(plcnn: Command) -> None:
     folder = Path("mine")
     folder.mkdir()
     saved("mine/good.png", RGB)
@@ -195,14 +201,14 @@ def test_one_error_lists_every_bad_file(plcnn: Command) -> None:
     (folder / "loop.gif").symlink_to("loop.gif")
     os.mkfifo(folder / "pipe.png")
     message = refused("mine", "none.png", "~no_such_user/a.png", "x" * 5000, "a\0b.png")
-    assert "~no_such_user/a.png (No such file" in message
+    assert "~no_such_user/a.png (no such file" in message
     assert message.startswith("12 of 13 pictures cannot be read: ")
     for name in (
         *bad,
         "dangling.png",
         "loop.gif",
         "pipe.png",
-        "none.png (No such file",
+        "none.png (no such file",
         "~no_such_user",
         "xxxx",
         "Grüße 日本",
@@ -211,8 +217,9 @@ def test_one_error_lists_every_bad_file(plcnn: Command) -> None:
     assert "\x1b" not in message
     assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
     outcome = plcnn("predict", "--ckpt_path", "tb_logs/run/version_0", "--data.pictures", "[mine]")
-    assert outcome.code == 1 and outcome.err.startswith("error: 8 of 9 pictures") and outcome.out == ""
+    assert outcome.code == 1 and outcome.err.startswith("error: 8 of 9 pictures")
     assert len(outcome.err.splitlines()) == 1
+    assert [line.split()[0] for line in outcome.out.splitlines()] == ["mine/good.png"]
 
 
 def test_what_in_a_folder_is_no_picture_is_passed_over() -> None:
@@ -229,10 +236,10 @@ def test_what_in_a_folder_is_no_picture_is_passed_over() -> None:
     Path("mine/folder.png").mkdir()
     Path("mine/notes.txt").touch()
     Path("mine/round").symlink_to(".")
-    _, files = read_pictures(["mine"], (3, 8, 8))
-    assert files == [Path("mine/B.JPEG"), Path("mine/sub/a.png")]
+    pictures, _ = meant_pictures(["mine"])
+    assert [meant.name for meant in pictures] == ["mine/B.JPEG", "mine/sub/a.png"]
     Path("nothing").mkdir()
-    assert refused("nothing") == "No pictures in nothing."
+    assert refused("nothing") == "1 of 1 pictures cannot be read: nothing (a folder without pictures)"
 
 
 FILES: dict[str, dict[str, Any]] = {
@@ -283,7 +290,7 @@ def test_a_test_picture_saved_as_a_file_gets_the_logits_that_test_computed(plcnn
     Path("mine").mkdir()
     for number, image in enumerate(images[:20]):
         saved(f"mine/{number:02d}.png", image.permute(1, 2, 0).numpy())
-    read_back, _ = read_pictures(["mine"], (3, 8, 8))
+    ((read_back, _, _),) = PictureBatches(["mine"], (3, 8, 8), 64, 0)
     assert torch.equal(read_back, images[:20])
     classifier = product.load("tb_logs/run/version_0")
     with torch.no_grad():

@@ -1,0 +1,135 @@
+"""Pictures of all kinds and sizes in batches for `predict`, read ahead of the network."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from plcnn.compute import usable_cores
+from plcnn.data.in_memory import image_of
+from plcnn.data.meant import Meant, fault, meant_pictures
+from plcnn.data.readers import ignore_interrupts
+from plcnn.errors import UserError
+
+
+class PictureBatch(NamedTuple):
+    """Pictures that could be read, and words on the others.
+
+    Attributes:
+        images: uint8 (pictures, channels, height, width).
+        pictures: what they are.
+        faults: of those that could not be read, each its name and the reason.
+    """
+
+    images: Tensor
+    pictures: list[Meant]
+    faults: list[str]
+
+
+class PictureBatches:
+    """Iterates over pictures, in order; worker processes read them while the network is at work on the ones before.
+
+    No more than a few batches are in memory at a time. What cannot be read is passed over and remembered.
+
+    Args:
+        typed: files, folders, patterns, NumPy files, and "-" for the standard input.
+        image_shape: channels (1 or 3), height and width to bring every picture to.
+        batch_size: pictures in a batch.
+        workers: processes that read, at most as many as there are cores; none are started for a single batch.
+        standard_input: its content, where "-" is among the paths.
+
+    Attributes:
+        pictures: what was found.
+        faults: of what was typed and of the pictures read so far, what was no picture.
+
+    Raises:
+        UserError: naming everything that was typed, if there is no picture among it.
+    """
+
+    def __init__(
+        self,
+        typed: Sequence[str],
+        image_shape: tuple[int, int, int],
+        batch_size: int,
+        workers: int,
+        standard_input: bytes | None = None,
+    ) -> None:
+        self.pictures, self.faults = meant_pictures(typed, standard_input)
+        self._missing = len(self.faults)
+        self._reading = _Reading(self.pictures, image_shape, batch_size)
+        self._workers = min(workers, usable_cores())
+        if not self.pictures:
+            self.raise_faults()
+
+    def __len__(self) -> int:
+        return len(self._reading)
+
+    def __iter__(self) -> Iterator[PictureBatch]:
+        del self.faults[self._missing :]
+        batches = DataLoader(
+            self._reading,
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=self._workers if len(self) > 1 else 0,
+            worker_init_fn=ignore_interrupts,
+            generator=torch.Generator(),  # else it would draw from the generator that all share
+        )
+        for batch in batches:
+            self.faults += batch.faults
+            if batch.pictures:
+                yield PictureBatch(torch.from_numpy(batch.images), batch.pictures, batch.faults)
+
+    def raise_faults(self) -> None:
+        """End with what could not be read.
+
+        Raises:
+            UserError: naming all of it, if there is any.
+        """
+        if self.faults:
+            of = len(self.pictures) + self._missing
+            raise UserError(f"{len(self.faults)} of {of} pictures cannot be read: {'; '.join(self.faults)}")
+
+
+class _Read(NamedTuple):
+    """A batch as a worker hands it over: through a pipe, which may break; shared memory would be left behind."""
+
+    images: np.ndarray
+    pictures: list[Meant]
+    faults: list[str]
+
+
+class _Reading(Dataset[_Read]):
+    """A data set whose items are batches."""
+
+    def __init__(self, pictures: list[Meant], image_shape: tuple[int, int, int], batch_size: int) -> None:
+        self.pictures, self.image_shape, self.batch_size = pictures, image_shape, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.pictures) // self.batch_size)
+
+    def __getitem__(self, number: int) -> _Read:
+        images, pictures, faults = [], [], []
+        for meant in self.pictures[number * self.batch_size : (number + 1) * self.batch_size]:
+            try:
+                images.append(image_of(meant.picture, self.image_shape))
+                pictures.append(meant._replace(picture=b""))  # its values need not travel back
+            except Exception as error:  # of a damaged file, Pillow may raise anything
+                faults.append(fault(meant.name, error))
+        stacked = np.stack(images) if images else np.zeros((0, *self.image_shape), np.uint8)
+        return _Read(stacked, pictures, faults)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def read_standard_input(trainer: Any) -> bytes:
+    """All of the standard input, the same on every rank of a trainer: one alone can read it."""
+    if trainer is None or trainer.world_size == 1:
+        return sys.stdin.buffer.read()
+    content: bytes = trainer.strategy.broadcast(sys.stdin.buffer.read() if trainer.is_global_zero else b"")
+    return content
