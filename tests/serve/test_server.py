@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -39,6 +40,13 @@ def test_it_serves_until_it_is_interrupted(server: Server) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, err.strip()) == (130, "error: interrupted"), out
+
+
+def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(server: Server) -> None:
+    head = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 99999999\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(server[1].rpartition(":")[2])), timeout=20) as opened:
+        opened.sendall(head.encode())
+        assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
