@@ -58,6 +58,20 @@ def check_something_is_trained(trainer: Any) -> None:
             raise UserError(f"--trainer.{key} 0 leaves nothing to train.", exit_code=2)
 
 
+def check_test_after(test_after: bool, trainer: Any) -> None:
+    """Refuse a test right after a training whose weights are spread over devices: they stay spread.
+
+    Raises:
+        UserError: if both were asked for.
+    """
+    if test_after and trainer["strategy"] == "fsdp":
+        raise UserError(
+            "--test_after does not go with --trainer.strategy fsdp. Leave it out, and test the run when it has ended: "
+            "plcnn test RUN",
+            exit_code=2,
+        )
+
+
 def check_trainer(trainer: Any) -> None:
     """Refuse what Lightning would trip over late, with a traceback.
 

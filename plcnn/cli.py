@@ -46,6 +46,7 @@ from plcnn.checks import (
     check_monitor,
     check_seed,
     check_something_is_trained,
+    check_test_after,
     check_trainer,
 )
 from plcnn.classifier import Classifier
@@ -231,6 +232,7 @@ class CLI(LightningCLI):
         give_mlflow_a_store(config["trainer"]["logger"])
         if self.command == "fit":
             check_something_is_trained(config["trainer"])
+            check_test_after(config["test_after"], config["trainer"])
             if not self.origin.run:
                 check_epochs_are_left(config["trainer"], self.origin.epochs(), self.origin.checkpoint)
             for key in ("early_stopping", "checkpoints"):

@@ -54,6 +54,7 @@ MISTAKES = {
     "--ckpt_path nowhere": "nowhere: there is no such file or run folder.",
     "--plugins nowhere.py": "--plugins: there is no file ",
     "--config nowhere.yaml": "--config nowhere.yaml: No such file or directory.",
+    "--test_after true --trainer.strategy fsdp": "--test_after does not go with --trainer.strategy fsdp. Leave it out",
     "stray": "'stray' is not understood",
 }
 
