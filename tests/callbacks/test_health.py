@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from support import TINY, Outcome
 
 from plcnn.callbacks.health import Health, fingerprint, label_entropy
@@ -62,6 +63,7 @@ def told(
         world_size=1,
         accumulate_grad_batches=1,
         is_global_zero=True,
+        strategy=SingleDeviceStrategy(),
         precision_plugin=SimpleNamespace(forward_context=lambda: torch.no_grad()),
     )
     if next_rate is None and rates[0] < rates[-1]:

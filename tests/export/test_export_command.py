@@ -183,6 +183,12 @@ def test_a_missing_package_is_named(plcnn: Command, trained: Path, monkeypatch: 
     assert (outcome.code, outcome.err) == (1, "error: --format onnx needs onnxscript: pip install 'plcnn[export]'\n")
 
 
+def test_ranges_of_int8_are_seen_on_pictures_from_all_over_the_set() -> None:
+    images = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1)
+    assert command._spread(images, 4).flatten().tolist() == [0, 3, 6, 9]
+    assert command._spread(images, 50).flatten().tolist() == list(range(10))
+
+
 def test_grey_pictures_and_odd_class_names(tmp_path: Path) -> None:
     from plcnn.export.card import Facts, card
     from plcnn.export.contract import as_text, contract
