@@ -26,13 +26,12 @@ AT_ONCE = (1, 8, 32)
 @contextmanager
 def served(classifier: Any) -> Iterator[int]:
     """A server in a thread of this process; its port."""
-    import socket
-
     import uvicorn
 
     from plcnn.serve.app import application
+    from plcnn.serve.listening import listen
 
-    with socket.create_server((HOST, 0)) as listening:
+    with listen(HOST, 0) as listening:
         settings = uvicorn.Config(application(classifier, 10, HOST), log_level="warning", access_log=False)
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, args=([listening],))

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import torch
 from fastapi import FastAPI, HTTPException, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from PIL import Image
@@ -27,6 +28,7 @@ from plcnn.saliency import overlay, saliency
 from plcnn.serve.batches import Batches, BusyError
 from plcnn.serve.guards import API_PAGE, BodyLimit, OwnNames, PageHeaders
 from plcnn.serve.uploads import BODY, uploads
+from plcnn.terminal import printable
 
 PAGE = Path(__file__).parent / "page"
 
@@ -115,6 +117,11 @@ def application(classifier: Classifier, max_upload_mb: float, host: str) -> Fast
             Middleware(BodyLimit, most=int(max_upload_mb * 2**20)),
         ],
     )
+
+    @app.exception_handler(RequestValidationError)
+    async def wrong_argument(_: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [f"{fault['loc'][-1]}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()]
+        return JSONResponse({"detail": printable("; ".join(faults))}, 422)
 
     @app.get("/health", summary="What is served, and whether it is up")
     async def health() -> Health:

@@ -2,12 +2,11 @@
 
 import argparse
 import math
-import socket
 
 from plcnn.arguments import load_plugins
 from plcnn.command_parser import CommandParser
 from plcnn.errors import UserError
-from plcnn.files import reason
+from plcnn.serve.listening import listen
 from plcnn.terminal import say, warn
 
 EPILOG = """examples:
@@ -39,7 +38,7 @@ def run(arguments: list[str]) -> None:
     from plcnn.api import load
     from plcnn.serve.device import device
 
-    listening = _listen(options.host, options.port)
+    listening = listen(options.host, options.port)
     with listening:
         classifier = load(options.run).to(device(options.device))
         app = application(classifier, options.max_upload_mb, options.host)
@@ -79,15 +78,6 @@ def _size(text: str) -> float:
     if not 0 < size < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return size
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        why = reason(error).split(" (while")[0]  # Python adds the address
-        raise UserError(f"--host {host} --port {port}: {why}. --port 0 takes a port that is free.") from error
 
 
 def _written(host: str) -> str:

@@ -115,15 +115,27 @@ TIFF_HEADER = b"II*\x00\x08\x00\x00\x00"
             {"content": b"", "headers": {"content-type": "multipart/form-data"}}, 400, "boundary", id="no boundary"
         ),
         pytest.param({"files": files(*[png()] * 65)}, 400, "Too many files", id="too many"),
-        pytest.param({"params": {"top_k": 0}, "files": files(png())}, 422, "", id="top_k"),
-        pytest.param({"params": {"threshold": 1.5}, "files": files(png())}, 422, "", id="threshold"),
-        pytest.param({"params": {"threshold": "nan"}, "files": files(png())}, 422, "", id="no number"),
+        pytest.param(
+            {"params": {"top_k": 0}, "files": files(png())}, 422, "top_k: Input should be greater", id="top_k"
+        ),
+        pytest.param(
+            {"params": {"threshold": 1.5}, "files": files(png())},
+            422,
+            "threshold: Input should be less",
+            id="threshold",
+        ),
+        pytest.param(
+            {"params": {"threshold": "x"}, "files": files(png())},
+            422,
+            "threshold: Input should be a valid number",
+            id="no number",
+        ),
         pytest.param({"files": files(bytes(400_000))}, 413, "up to 0.25 MB", id="too large"),
     ],
 )
 def test_what_is_wrong_is_answered_in_words(client: TestClient, request_: Any, status: int, words: str) -> None:
     answer = client.post("/predict", **request_)
-    assert (answer.status_code, words in answer.text) == (status, True), answer.text
+    assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
     assert client.post("/predict", files=files(png())).status_code == 200
 
 

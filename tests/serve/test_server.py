@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 from support import Outcome
 
+from plcnn.serve.listening import listen
+
 Command = Callable[..., Outcome]
 Server = tuple["subprocess.Popen[str]", str]
 Spawn = Callable[..., "subprocess.Popen[str]"]
@@ -94,6 +96,13 @@ def test_the_page_names_what_is_dropped(server: Server) -> None:
         browser.close()
     assert not faults
     assert all(url.startswith((address, "blob:", "data:")) for url in asked), asked
+
+
+def test_connections_send_what_they_have_at_once() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_port_that_is_taken_is_one_line(server: Server, plcnn: Command, served_run: Path) -> None:
