@@ -107,6 +107,8 @@ def _curves(records: dict[str, Record]) -> dict[str, tuple[Any, Drawn]]:
             if any(series.values()):
                 figure = compared({name: record.rows for name, record in records.items()}, key)
                 stops = stops_of_series(series, 4 if metric == "loss" else 3)
-                shown = drawn(figure, f"{pictures} {title} by epoch", stops)
+                missing = [name for name, points_ in series.items() if not points_]
+                note = f"Not measured in {', '.join(missing)}." if missing else ""
+                shown = drawn(figure, f"{pictures} {title} by epoch", stops, note)
                 found[f"curves_{pictures}_{title.replace('-', '_')}"] = (figure, shown)
     return found

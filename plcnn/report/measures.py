@@ -1,6 +1,7 @@
 """What a network's answers to a set of pictures say of it: the figures of a report."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,9 @@ from plcnn.outputs import Outputs
 
 LEVEL = 0.95
 """Confidence level of every interval."""
+
+QUANTILE = NormalDist().inv_cdf((1 + LEVEL) / 2)
+"""Standard deviations on either side of the mean that hold `LEVEL` of a normal distribution."""
 
 MOST_PAIRS = 12
 """How many pairs of confused classes are named."""
@@ -79,14 +83,16 @@ class Calibration(NamedTuple):
 def wilson(right: int, pictures: int) -> Interval:
     """Wilson's interval of a share.
 
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+
     Args:
         right: hits.
         pictures: all, 1 or more.
     """
-    from scipy.stats import binomtest
-
-    found = binomtest(right, pictures).proportion_ci(LEVEL, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    middle = (right + QUANTILE**2 / 2) / (pictures + QUANTILE**2)
+    spread = right * (pictures - right) / pictures + QUANTILE**2 / 4
+    half = QUANTILE * spread**0.5 / (pictures + QUANTILE**2)
+    return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
 
 
 def confusion_counts(outputs: Outputs) -> Tensor:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from plcnn.hashes import IN_A_STORE
-from plcnn.report.measures import LEVEL, Interval
+from plcnn.report.measures import QUANTILE, Interval
 from plcnn.results import Result
 
 
@@ -59,15 +59,30 @@ def paired(one: Result, other: Result) -> Paired:
         one: a result for which `why_not_paired` has nothing to say.
         other: the other.
     """
-    from scipy.stats import binomtest, norm
-
     assert one.outputs is not None and other.outputs is not None
     right, also = one.outputs.right, other.outputs.right
     both, first, second = (int(found.sum()) for found in (right & also, right & ~also, ~right & also))
     number = len(right)
-    p = float(binomtest(first, first + second).pvalue) if first + second else 1.0
     gained, lost = (second + 1) / (number + 2), (first + 1) / (number + 2)
     middle = gained - lost
-    half = float(norm.ppf((1 + LEVEL) / 2)) * ((gained + lost - middle**2) / (number + 2)) ** 0.5
+    half = QUANTILE * ((gained + lost - middle**2) / (number + 2)) ** 0.5
     interval = Interval(max(middle - half, -1.0), min(middle + half, 1.0))
-    return Paired(both, first, second, number - both - first - second, (second - first) / number, interval, p)
+    none, difference = number - both - first - second, (second - first) / number
+    return Paired(both, first, second, none, difference, interval, mcnemar(first, second))
+
+
+def mcnemar(first: int, second: int) -> float:
+    """The probability that chance alone divides as unevenly what one of two networks has right; exact, two-sided.
+
+    scipy has it too (`binomtest`), but where scipy is installed torchmetrics imports a part of it that takes a second
+    of every command's start.
+
+    Args:
+        first: pictures that the first network alone has right.
+        second: that the second alone has right.
+    """
+    number, term, ways = first + second, 1, 0
+    for k in range(min(first, second) + 1):
+        ways += term  # the binomial coefficients of `number` over 0, 1, 2 ...
+        term = term * (number - k) // (k + 1)
+    return min(1.0, float(2 * ways / 2**number))

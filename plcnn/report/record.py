@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from plcnn import checkpoint as checkpoints
 from plcnn import manifest, results
 from plcnn.arguments import read_yaml
+from plcnn.calibration import UNFITTED
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.reproduce import no_run
@@ -53,7 +54,7 @@ class Record(NamedTuple):
     @property
     def temperature(self) -> float:
         """Of the result's probabilities; 1 where none is known."""
-        return float(self.result.figures.get("temperature", 1.0)) if self.result else 1.0
+        return float(self.result.figures.get("temperature", UNFITTED)) if self.result else UNFITTED
 
     @property
     def seconds(self) -> float:

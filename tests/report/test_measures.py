@@ -9,7 +9,7 @@ import torch
 from plcnn.hashes import IN_A_STORE
 from plcnn.outputs import Outputs
 from plcnn.report.measures import Pair, calibration, class_scores, confused_pairs, confusion_counts, wilson
-from plcnn.report.pairs import paired, why_not_paired
+from plcnn.report.pairs import mcnemar, paired, why_not_paired
 from plcnn.results import Result
 
 CLASSES = ["cat", "dog", "ship", "unicorn"]
@@ -60,6 +60,14 @@ def test_calibration_is_without_and_with_the_temperature() -> None:
     sure = [1 / (1 + 2.718281828459045 ** (-2 / heat)) for heat in (1, 4)]
     found = calibration(Outputs(logits, truth), 4.0)
     assert found == pytest.approx((4, abs(sure[0] - 0.75), abs(sure[1] - 0.75)), abs=1e-6)
+
+
+@pytest.mark.parametrize(("first", "second"), [(447, 461), (0, 3), (5, 0), (7, 7), (30, 12), (3000, 2600), (0, 0)])
+def test_mcnemars_test_is_the_exact_binomial_one(first: int, second: int) -> None:
+    from scipy.stats import binomtest
+
+    expected = binomtest(first, first + second).pvalue if first + second else 1.0
+    assert mcnemar(first, second) == pytest.approx(expected, rel=1e-9)
 
 
 def test_two_runs_are_compared_by_mcnemars_exact_test() -> None:
