@@ -1,6 +1,7 @@
 """Checkpoint files: found in run folders, and read with PyTorch's safe loader alone."""
 
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -11,11 +12,12 @@ import torch
 from plcnn.checkpoint_content import RECORDS, check, check_network
 from plcnn.errors import UserError
 from plcnn.paths import expanded
-from plcnn.suggestions import did_you_mean
+from plcnn.suggestions import near
 from plcnn.terminal import warn
 
 FOLDER = "checkpoints"
 LAST = "last.ckpt"
+NUMBERED = re.compile(r"version_\d+")
 
 
 def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
@@ -34,7 +36,7 @@ def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
     if path.exists() and not path.is_dir():
         raise UserError(f"{path}: it is no plain file; name a checkpoint or a run folder.", exit_code=2)
     if not path.is_dir():
-        raise UserError(f"{path}: there is no such file or run folder.{runs_in(path.parent)}", exit_code=2)
+        raise UserError(f"{path}: there is no such file or run folder.{meant_by(path)}", exit_code=2)
     folder = path / FOLDER if (path / FOLDER).is_dir() else path
     best = _best_in(folder)
     last = list(folder.glob(LAST))
@@ -149,12 +151,19 @@ def _what_was_found(error: pickle.UnpicklingError) -> str:
     return f" ({found[0].split('. ')[0].rstrip('.')[:120]})" if found else ""
 
 
+def meant_by(path: Path) -> str:
+    """A sentence that names what a path that does not exist may stand for, or the newest runs where it ought to be."""
+    missing = next(part for part in (path, *path.parents) if part.parent.is_dir())
+    if NUMBERED.fullmatch(missing.name):  # one number is no misspelling of another
+        return runs_in(missing.parent)
+    beside = [found.name for found in missing.parent.iterdir() if not found.name.startswith(".")]
+    rest = path.relative_to(missing)
+    found = [missing.parent / name / rest for name in near(missing.name, beside)]
+    found = [one for one in found if one.exists()] or found
+    return f" Did you mean {' or '.join(map(str, found))}?" if found else runs_in(missing.parent)
+
+
 def runs_in(folder: Path) -> str:
-    """A sentence that names the newest runs in a folder, or what the name of one that does not exist may stand for."""
-    if not folder.is_dir():
-        there = next(parent for parent in (*folder.parents, Path()) if parent.is_dir())
-        word = folder.relative_to(there).parts[0]
-        nearby = did_you_mean(word, (path.name for path in there.iterdir() if path.is_dir()), otherwise="")
-        return f" {nearby}" if nearby else ""
+    """A sentence that names the newest runs in a folder; nothing where there is none."""
     runs = sorted((p for p in folder.iterdir() if (p / FOLDER).is_dir()), key=lambda p: p.stat().st_mtime)
     return f" In {folder}: {', '.join(run.name for run in runs[-5:])}." if runs else ""

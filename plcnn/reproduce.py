@@ -7,11 +7,10 @@ from typing import Any
 
 from plcnn import manifest
 from plcnn.arguments import asks_for_help, read_yaml, typed
-from plcnn.checkpoint import runs_in
+from plcnn.checkpoint import meant_by, runs_in
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.run import newest_config, short
-from plcnn.suggestions import near
 from plcnn.terminal import say, warn
 
 USAGE = """usage: plcnn reproduce RUN_DIR [options of fit]
@@ -126,14 +125,7 @@ def no_run(command: str, folder: Path) -> str:
     if folder.exists():
         hint = f" It lies in {folder.parent}." if folder.is_file() else runs_in(folder)
         return f"{command} {folder}: it is no run folder.{hint}"
-    missing = folder
-    while not missing.parent.exists():
-        missing = missing.parent
-    beside = {path.name for path in missing.parent.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    rest = folder.relative_to(missing)
-    found = [str(missing.parent / name / rest) for name in near(missing.name, beside)]
-    hint = f" Did you mean {' or '.join(found)}?" if found else runs_in(missing.parent)
-    return f"{command} {folder}: there is no such folder.{hint}"
+    return f"{command} {folder}: there is no such folder.{meant_by(folder)}"
 
 
 def _rows(folder: Path) -> list[Row]:

@@ -66,5 +66,5 @@ def _checked(folder: Path) -> Path:
         reason = "it has no config.yaml: its run ended before it began. Type its first command again"
     else:
         reason = "it is no run folder" if folder.exists() else "there is no such folder"
-    nearby = checkpoint.runs_in(folder if folder.is_dir() else folder.parent)
+    nearby = checkpoint.runs_in(folder) if folder.is_dir() else checkpoint.meant_by(folder)
     raise UserError(f"--resume {folder}: {reason}.{nearby}", exit_code=2)
