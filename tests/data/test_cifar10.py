@@ -179,6 +179,13 @@ def test_the_archive_is_downloaded_to_a_new_folder(tmp_path, archive, server, an
     assert len(server.requests) == 2
 
 
+def test_a_root_that_is_nearly_the_name_of_one_with_the_data_is_not_made(tmp_path, files, no_network):
+    lay(tmp_path / "data" / FOLDER, files)
+    with pytest.raises(UserError, match=r"datta: there is no such folder\. Did you mean .*/data\?") as caught:
+        CIFAR10(str(tmp_path / "datta")).prepare()
+    assert caught.value.exit_code == 2 and left(tmp_path) == {"data"}
+
+
 def test_a_failed_download_says_where_the_archive_belongs(tmp_path, archive, server, answers, monkeypatch):
     monkeypatch.setattr(cifar10, "URL", server.url)
     monkeypatch.chdir(tmp_path)

@@ -20,6 +20,7 @@ from plcnn.data.sources import sources
 from plcnn.data.unpack import unpack
 from plcnn.errors import UserError
 from plcnn.paths import expanded
+from plcnn.suggestions import near
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -84,6 +85,7 @@ class CIFAR10:
             )
         if not os.path.exists(self._folder):  # Path.exists raises where it may not look
             if not os.path.exists(self._archive):
+                self._refuse_misspelt_root()
                 download(URL, self._archive, size=ARCHIVE_BYTES, sha256=ARCHIVE_SHA256)
             elif self._verify:
                 _check_archive(self._archive)
@@ -92,6 +94,18 @@ class CIFAR10:
             raise UserError(
                 f"{self._folder} lacks {', '.join(missing)}. Put them there, or delete the folder to have it"
                 " unpacked or downloaded anew."
+            )
+
+    def _refuse_misspelt_root(self) -> None:
+        """Refuse to make a folder whose name is nearly that of one which holds the data."""
+        above = self._root.parent
+        if os.path.exists(self._root) or not os.path.isdir(above):
+            return
+        nearby = near(self._root.name, os.listdir(above))
+        held = [name for name in nearby if any(os.path.exists(above / name / one) for one in (FOLDER, ARCHIVE))]
+        if held:
+            raise UserError(
+                f"--data.root {self._root}: there is no such folder. Did you mean {above / held[0]}?", exit_code=2
             )
 
     def train(self) -> tuple[Tensor, Tensor]:
