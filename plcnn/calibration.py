@@ -11,6 +11,9 @@ from torch.nn import functional as F
 COLDEST, HOTTEST = 0.05, 20.0
 """Bounds of a temperature; a network that makes no mistake would want 0."""
 
+UNFITTED = 1.0
+"""The temperature of a network that no validation pictures were there to fit one for."""
+
 _STEPS = 60
 
 
@@ -24,10 +27,10 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
         labels: int64 (pictures,).
 
     Returns:
-        A number from `COLDEST` to `HOTTEST`; 1 where there are no pictures.
+        A number from `COLDEST` to `HOTTEST`; `UNFITTED` where there are no pictures.
     """
     if not len(labels) or not bool(logits.isfinite().all()):
-        return 1.0
+        return UNFITTED
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(_STEPS):
         middle = math.sqrt(low * high)

@@ -18,7 +18,7 @@ from torch.nn.modules.module import (
 )
 
 from plcnn import plugins
-from plcnn.calibration import COLDEST, HOTTEST
+from plcnn.calibration import COLDEST, HOTTEST, UNFITTED
 from plcnn.choice import Choice
 from plcnn.errors import UserError
 
@@ -92,7 +92,7 @@ def check(content: Any, path: Path) -> None:
     rows = content.get("callbacks", {}).get("History", {}).get("rows", [])
     if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise _broken(path, "callbacks", "History")
-    temperature = content.get(TEMPERATURE, 1.0)
+    temperature = content.get(TEMPERATURE, UNFITTED)
     if type(temperature) is not float or not COLDEST <= temperature <= HOTTEST:
         raise _broken(path, TEMPERATURE)
     for key in ("epoch", "global_step"):

@@ -13,6 +13,7 @@ from torchmetrics import Metric, MetricCollection, SumMetric
 
 from plcnn import plugins
 from plcnn.architectures import Architecture, architectures
+from plcnn.calibration import UNFITTED
 from plcnn.checkpoint_content import STAMP, TEMPERATURE, stamp
 from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
@@ -113,7 +114,7 @@ class Classifier(LightningModule):
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
         self._handed_over: set[str] = set()
-        self.temperature = 1.0
+        self.temperature = UNFITTED
         self.metrics: Mapping[str, MetricCollection] = torch.nn.ModuleDict(  # type: ignore[assignment]
             {f"{stage}_metrics": self._new_metrics(stage) for stage in ("train", "val", "test")}
         )
@@ -298,7 +299,7 @@ class Classifier(LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the temperature; checkpoints of older versions have none."""
-        self.temperature = float(checkpoint.get(TEMPERATURE, 1.0))
+        self.temperature = float(checkpoint.get(TEMPERATURE, UNFITTED))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Load weights; a mismatch says which architecture the weights were meant for.

@@ -17,6 +17,12 @@ def warn(text: str) -> None:
     sys.stderr.flush()
 
 
+def remark(text: str) -> None:
+    """Print a line to the standard error stream, at once: what is for people alone."""
+    tqdm.write(text, file=sys.stderr)
+    sys.stderr.flush()
+
+
 def printable(text: object) -> str:
     """A text on one line, with what a terminal would obey or could not show as escapes."""
     text = str(text)

@@ -84,7 +84,7 @@ def test_the_run_comes_first_however_it_is_named(plcnn: Command, run: Path) -> N
     [
         (["predict"], "predict needs a run folder or a checkpoint: plcnn predict RUN"),
         (["predict", "RUN"], "predict needs pictures: plcnn predict RUN FILE_OR_FOLDER ..."),
-        (["predict", "RUN_", "a.png"], "no such file or run folder. In "),
+        (["predict", "RUN_", "a.png"], "no such file or run folder. Did you mean "),
         (["predict", "a.png", "RUN"], "a.png is a picture; the run comes first: plcnn predict RUN PICTURE ..."),
         (["test", "RUN/config.yaml"], "config.yaml is a config: plcnn test --config "),
         (["test", "RUN", "more"], "'more' is not understood: test takes one run folder"),
@@ -265,6 +265,22 @@ def test_ctrl_c_leaves_whole_lines(fork: Callable[..., Forked], run: Path) -> No
     assert process.wait().code == 130 and not list(Path().glob("answers*"))
 
 
+def test_a_threshold_on_probabilities_that_are_not_calibrated_is_warned_of(plcnn: Command, run: Path) -> None:
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    del content["temperature"]
+    torch.save(content, "uncalibrated.ckpt")
+    pictures("a.png")
+    warning = (
+        "warning: the probabilities are not calibrated: the training had no validation pictures. Mind --threshold.\n"
+    )
+    assert plcnn("predict", "uncalibrated.ckpt", "a.png", "--threshold", "0.5").err == warning
+    assert (
+        plcnn("predict", "uncalibrated.ckpt", "a.png").err
+        == plcnn("predict", run, "a.png", "--threshold", "1").err
+        == ""
+    )
+
+
 def test_saliency_draws_a_picture_for_each(plcnn: Command, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = pictures("a.png", "other/a.png", "b.png")
     asked: list[torch.Tensor] = []
@@ -287,6 +303,7 @@ def test_saliency_draws_a_picture_for_each(plcnn: Command, run: Path, monkeypatc
     assert torch.equal(torch.cat(asked), IMAGES[:3])
     for file, image in zip(files, IMAGES, strict=False):
         assert np.array_equal(np.asarray(Image.open(file)), image[0])
-    assert next(row["saliency"] for row in rows(plcnn(*typed, "--format", "csv").out)) == "heat/a_3.png"
+    outcome = plcnn(*typed, "--format", "csv")
+    assert rows(outcome.out)[0]["saliency"] == "heat/a_3.png" and outcome.err == "drew 3 pictures in heat\n"
     outcome = plcnn("predict", run, "a.png", "--saliency", "a.png")
     assert outcome.code == 2 and outcome.err == "error: --saliency a.png: File exists.\n"

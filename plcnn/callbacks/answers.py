@@ -9,14 +9,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from plcnn.answers import CSV, JSON, Answer, Format, Table, Writer
-from plcnn.calibration import probabilities
+from plcnn.calibration import UNFITTED, probabilities
 from plcnn.classifier import Classifier
 from plcnn.data.picture_batches import PictureBatch, PictureBatches
 from plcnn.errors import UserError
 from plcnn.files import reason, written_aside
 from plcnn.paths import expanded
 from plcnn.predictions import check, name_classes
-from plcnn.run import unused
+from plcnn.run import short, unused
+from plcnn.terminal import printable, remark, warn
 
 LONGEST_STEM = 200
 """Of the name of a file with saliency; file systems take 255 bytes."""
@@ -53,12 +54,15 @@ class Answers(Callback):
         self._open = ExitStack()
         self._file: TextIO = sys.stdout
         self._writer: Writer | None = None
+        self._drawings = 0
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open what is written to."""
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Classifier)
+        if self.threshold and pl_module.temperature == UNFITTED:
+            warn("the probabilities are not calibrated: the training had no validation pictures. Mind --threshold.")
         if self.saliency:
             try:
                 self.saliency.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,7 @@ class Answers(Callback):
                     f"--saliency {self.saliency}: {path.name} cannot be written: {reason(error)}."
                 ) from error
             files.append(str(path))
+            self._drawings += 1
         return files
 
     def _write(self, text: str) -> None:
@@ -144,6 +149,8 @@ class Answers(Callback):
             self._open.close()
         except OSError as error:
             raise self._not_written(error) from error
+        if self.saliency:
+            remark(f"drew {self._drawings:,} pictures in {printable(short(self.saliency.absolute()))}")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leave no file; what was written to the standard output ends as it should."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from plcnn.calibration import expected_calibration_error, probabilities
+from plcnn.calibration import UNFITTED, expected_calibration_error, probabilities
 from plcnn.classifier import Classifier
 from plcnn.export.parity import Parity
 from plcnn.export.snippets import snippet
@@ -82,12 +82,17 @@ def _use(facts: Facts) -> str:
         )
     else:
         tta = {"none": ""}.get(facts.contract["tta"], f" Test-time augmentation ({facts.contract['tta']}) is inside.")
+        fitted = facts.classifier.temperature != UNFITTED
+        calibrated = (
+            f"calibrated by the temperature {facts.contract['temperature']:.4g}"
+            if fitted
+            else "not calibrated: the training had no validation pictures to fit a temperature on"
+        )
         terms = (
             f"- `images`: uint8 (batch, {channels}, height, width), {grey}, 0 to 255, any number and any size of "
             f"pictures. They are resized inside to {height} × {width} (bilinear, antialiased, without keeping the "
             "aspect) and scaled. Pictures are expected upright and without transparency.\n"
-            f"- `probabilities`: float32 (batch, {len(facts.contract['classes'])}), calibrated by the temperature "
-            f"{facts.contract['temperature']:.4g}.\n"
+            f"- `probabilities`: float32 (batch, {len(facts.contract['classes'])}), {calibrated}.\n"
             f"- `logits`: the same shape, before temperature and softmax.{tta}"
         )
     code = snippet(facts.format, facts.path.name, facts.contract)
@@ -104,10 +109,10 @@ def _results(facts: Facts) -> str:
     if outputs is not None:
         before, after = (
             expected_calibration_error(probabilities(outputs.logits, temperature), outputs.labels)
-            for temperature in (1.0, facts.classifier.temperature)
+            for temperature in (UNFITTED, facts.classifier.temperature)
         )
         fitted = "it was fitted on validation pictures"
-        if facts.classifier.temperature == 1:
+        if facts.classifier.temperature == UNFITTED:
             fitted = "it is 1, as no validation has fitted it"
         text += (
             f".\nExpected calibration error (15 bins): {before:.4f} without the temperature, {after:.4f} with it; "
@@ -152,11 +157,13 @@ def _speed(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> str:
+    fitted = facts.classifier.temperature != UNFITTED
+    calibrated = " Probabilities are calibrated for pictures like those of its data." if fitted else ""
     return (
         "## Limits and licence\n\n"
         "It answers with one of its classes whatever the picture shows; pictures unlike those it was trained on get "
-        "answers that mean little, however sure they look. Probabilities are calibrated for pictures like those of its "
-        "data.\n\nplcnn is under the MIT licence. It sets no terms for the weights; those of the training pictures may."
+        f"answers that mean little, however sure they look.{calibrated}\n\n"
+        "plcnn is under the MIT licence. It sets no terms for the weights; those of the training pictures may."
     )
 
 
