@@ -181,7 +181,7 @@ def test_mistakes_in_what_to_resume_are_one_line(plcnn: Callable[..., Outcome]) 
         (["fit", "--resume", "tb_logs/run/version_1"], "there is no such folder. In tb_logs/run: version_0."),
         (["fit", "--resume", "tb_logs/rum/version_0"], "there is no such folder. Did you mean tb_logs/run/version_0?"),
         (["fit", "--resume", "tb_log/run/version_0"], "there is no such folder. Did you mean tb_logs/run/version_0?"),
-        (["test", "--ckpt_path", "tb_logs/rum/version_0"], "no such file or run folder. Did you mean tb_logs/run/version_0?"),
+        (["test", "--ckpt_path", "tb_logs/rum/version_0"], "run folder. Did you mean tb_logs/run/version_0?"),
         (["fit", "--resume", "tb_logs/run"], "it is no run folder. In tb_logs/run: version_0."),
         (["fit", "--resume", "tb_logs/run/version_7"], "its run ended before it began"),
         (["fit", "--resume", str(RUN / "checkpoints" / "last.ckpt")], f"name the run folder, {RUN.absolute()}"),
