@@ -103,6 +103,9 @@ def _thin_out(folder: Path, unwanted: Callable[[Event], bool], what: str) -> int
     removed = 0
     for path in sorted(folder.glob("events.out.tfevents.*")):
         try:
+            if path.suffix == ".tmp":  # of a run that was killed as it wrote here; TensorBoard would read it, too
+                path.unlink()
+                continue
             records = list(RawEventFileLoader(str(path)).Load())
             kept = [record for record in records if not unwanted(Event.FromString(record))]
             data = _as_records(kept)

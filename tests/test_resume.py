@@ -164,6 +164,18 @@ def test_a_broken_last_checkpoint_is_passed_over(plcnn: Callable[..., Outcome]) 
     assert outcome.code == 1 and "last.ckpt" in outcome.err and "Traceback" not in outcome.err
 
 
+def test_what_a_kill_left_beside_the_events_is_taken_away(plcnn: Callable[..., Outcome]) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    (events,) = RUN.glob("events*")
+    for content in (b"", events.read_bytes()):
+        left = events.with_name(f"{events.name}.tmp")
+        left.write_bytes(content)
+        outcome = plcnn("fit", "--resume", RUN, "--trainer.max_epochs", "2")
+        assert outcome.code == 0, outcome.err
+        assert not left.exists() and events.exists()
+    assert [epoch for epoch, _ in scalars(RUN)["val/acc"]] == [1, 2]
+
+
 def test_a_half_written_event_is_cut_off(plcnn: Callable[..., Outcome]) -> None:
     for name in ("whole", "run"):
         assert plcnn("fit", *TINY, "--trainer.max_epochs", "2", "--name", name).code == 0
