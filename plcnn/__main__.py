@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -18,6 +19,14 @@ COMMANDS = {
     "show": "draw training pictures, plain and augmented",
     "archs": "list the architectures; explain or check one",
 }
+
+WITHOUT_TRAINER = {
+    "archs": "plcnn.archs.command",
+    "report": "plcnn.report.command",
+    "reproduce": "plcnn.reproduce",
+    "serve": "plcnn.serve.command",
+}
+"""The modules of the commands that are not LightningCLI's; each has a function `run`."""
 
 HELP = """usage: plcnn COMMAND [options]
 
@@ -63,19 +72,10 @@ def _run(arguments: list[str]) -> None:
     try:
         # What is imported stays: looking through it for garbage takes a fifth of the start, and a second at the end.
         gc.disable()
-        if arguments[0] == "archs":
-            from plcnn.archs.command import run
-        elif arguments[0] == "report":
-            from plcnn.report.command import run
-        elif arguments[0] == "serve":
-            from plcnn.serve.command import run
-        elif arguments[0] == "reproduce":
-            from plcnn.reproduce import run
-        else:
-            from plcnn.cli import run
+        module = import_module(WITHOUT_TRAINER.get(arguments[0], "plcnn.cli"))
         gc.freeze()
         gc.enable()
-        run(arguments)
+        module.run(arguments)
         sys.stdout.flush()
     except UserError as error:
         _fail(str(error), error.exit_code)

@@ -14,6 +14,9 @@ COLDEST, HOTTEST = 0.05, 20.0
 UNFITTED = 1.0
 """The temperature of a network that no validation pictures were there to fit one for."""
 
+BINS = 15
+"""Of the confidence, over which accuracy is compared with it."""
+
 _STEPS = 60
 
 
@@ -51,7 +54,7 @@ def probabilities(logits: Tensor, temperature: float) -> Tensor:
     return F.softmax(logits.float() / temperature, dim=1)
 
 
-def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
+def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = BINS) -> float:
     """The mean distance between confidence and accuracy over equal bins of the confidence, weighted by pictures.
 
     Args:

@@ -156,6 +156,11 @@ class Classifier(LightningModule):
                 f"Architecture {name!r} must return logits of shape (batch, classes) = {expected}, got {got}."
             )
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether a temperature was fitted."""
+        return self.temperature != UNFITTED
+
     def forward(self, images: Tensor) -> Tensor:
         """Map pictures to logits.
 

@@ -358,12 +358,7 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def run(arguments: list[str], on_start: OnStart | None = None) -> None:
-    """Run one of LightningCLI's commands; arguments as for `done`."""
-    done(arguments, on_start)
-
-
-def done(arguments: list[str], on_start: OnStart | None = None) -> CLI:
+def run(arguments: list[str], on_start: OnStart | None = None) -> CLI:
     """Run one of LightningCLI's commands.
 
     Args:

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -72,3 +73,10 @@ def bf16_is_fast(device_type: str) -> bool:
     if device_type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(device_type == "cpu" and torch.cpu._is_amx_tile_supported())
+
+
+def device_type(accelerator: Any) -> str:
+    """The device that Lightning takes for an accelerator: "cuda", "mps", "cpu" or another's name."""
+    if accelerator in ("auto", "gpu"):
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return str(accelerator)

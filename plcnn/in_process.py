@@ -12,7 +12,7 @@ from lightning.fabric.utilities.seed import _collect_rng_states, _set_rng_states
 
 from plcnn.callbacks.interruption import SIGNALS
 from plcnn.callbacks.manifest import OnStart
-from plcnn.cli import CLI, done
+from plcnn.cli import CLI, run
 from plcnn.errors import UserError
 
 LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.profilers")
@@ -21,14 +21,14 @@ SEEDS = "PL_"
 
 
 def run_command(arguments: list[str], on_start: OnStart | None = None) -> CLI:
-    """Run a command of `plcnn`; arguments as for `cli.done`.
+    """Run a command of `plcnn`; arguments as for `cli.run`.
 
     Raises:
         UserError: whatever ends the command before its end.
     """
     try:
         with _undisturbed():
-            return done(arguments, on_start)
+            return run(arguments, on_start)
     except SystemExit as ending:
         raise UserError(f"{arguments[0]} ended with exit code {ending.code}") from ending
 

@@ -24,6 +24,13 @@ class Outputs(NamedTuple):
         """Whether the greatest logit is the label's, bool (pictures,)."""
         return self.logits.argmax(1) == self.labels
 
+    @property
+    def confusion(self) -> Tensor:
+        """Pictures by truth (rows) and prediction (columns), int64 (classes, classes)."""
+        number = self.logits.shape[1]
+        places = self.labels * number + self.logits.argmax(1)
+        return torch.bincount(places, minlength=number * number).reshape(number, number)
+
 
 class Collected(Metric):
     """Collects the outputs of all ranks, of which each has every `world_size`-th picture.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from plcnn import checkpoint as checkpoints
-from plcnn.data.stores import Pictures
+from plcnn.data.stores import Pictures, read_rows
 from plcnn.errors import UserError
 from plcnn.examples import KINDS, examples
 from plcnn.files import failing_softly, written_aside
@@ -110,7 +110,7 @@ def keep(
     }
     tensors = {"logits": outputs.logits, "labels": outputs.labels, "rows": rows[: len(outputs.labels)]}
     for kind, places in examples(outputs, EXAMPLES).items():
-        tensors |= {kind: places, f"{kind}_pictures": _pictures(images, places)}
+        tensors |= {kind: places, f"{kind}_pictures": read_rows(images, places)}
     with failing_softly(path.name):
         with written_aside(path.with_suffix(".safetensors")) as aside:
             aside.write_bytes(safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}))
@@ -118,10 +118,6 @@ def keep(
             aside.write_text(json.dumps(figures, indent=2) + "\n")
         return path
     return None
-
-
-def _pictures(images: Pictures, places: Tensor) -> Tensor:
-    return images[places.to(images.device)].cpu() if isinstance(images, Tensor) else images.read(places)
 
 
 def read(path: Path) -> Result:

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from plcnn.errors import UserError
+from plcnn.figures.pictures import displayable
 
 if TYPE_CHECKING:
     from plcnn.classifier import Classifier
@@ -100,9 +101,8 @@ def overlay(image: Tensor, heat: Tensor) -> Image.Image:
 
     factor = max(1, LEAST_PIXELS // min(image.shape[1:]))
     image = image.cpu().repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-    picture = image.permute(1, 2, 0).numpy() if len(image) == 3 else image[0].numpy()
     mask = Image.fromarray(heat.float().cpu().numpy())
-    return overlay_mask(Image.fromarray(picture).convert("RGB"), mask, colormap="inferno", alpha=0.5)
+    return overlay_mask(Image.fromarray(displayable(image)).convert("RGB"), mask, colormap="inferno", alpha=0.5)
 
 
 def _gradcam() -> "type":

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import lightning.pytorch as pl
-import torch
 from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.trainer.states import TrainerFn
 
 from plcnn.answers import Format
 from plcnn.classifier import Classifier
-from plcnn.compute import bf16_is_fast
+from plcnn.compute import bf16_is_fast, device_type
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError, first_line, wrong_value
 from plcnn.export.artifact import Format as ExportFormat
@@ -38,7 +37,7 @@ class Trainer(pl.Trainer):
 
     def __init__(self, *, precision: _PRECISION_INPUT | Literal["auto"] | None = None, **kwargs: Any) -> None:
         if precision == "auto":
-            precision = "bf16-mixed" if bf16_is_fast(_device_type(kwargs.get("accelerator", "auto"))) else "32-true"
+            precision = "bf16-mixed" if bf16_is_fast(device_type(kwargs.get("accelerator", "auto"))) else "32-true"
         if kwargs.get("strategy") == "fsdp":
             from plcnn.sharded import Sharded  # takes a while
 
@@ -228,10 +227,3 @@ def _last_files(error: Exception, package: str) -> list[str]:
     """The files in which an error was raised: its last calls, as far as they are a package's, by part of its path."""
     files = [frame.filename.replace("\\", "/") for frame in traceback.extract_tb(error.__traceback__)]
     return list(itertools.takewhile(lambda file: package in file, reversed(files)))
-
-
-def _device_type(accelerator: Any) -> str:
-    """The device that Lightning takes for an accelerator: "cuda", "mps", "cpu" or another's name."""
-    if accelerator in ("auto", "gpu"):
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return str(accelerator)

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from plcnn.answers import CSV, JSON, Answer, Format, Table, Writer
-from plcnn.calibration import UNFITTED, probabilities
+from plcnn.calibration import probabilities
 from plcnn.classifier import Classifier
 from plcnn.data.picture_batches import PictureBatch, PictureBatches
 from plcnn.errors import UserError
@@ -39,11 +39,11 @@ class Answers(Callback):
 
     def __init__(
         self,
-        format: Format = "table",
-        output: str | None = None,
-        top_k: int = 1,
-        threshold: float = 0.0,
-        saliency: str | None = None,
+        format: Format,
+        output: str | None,
+        top_k: int,
+        threshold: float,
+        saliency: str | None,
     ) -> None:
         check(top_k, threshold)
         self.format, self.top_k, self.threshold = format, top_k, threshold
@@ -61,7 +61,7 @@ class Answers(Callback):
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Classifier)
-        if self.threshold and pl_module.temperature == UNFITTED:
+        if self.threshold and not pl_module.calibrated:
             warn("the probabilities are not calibrated: the training had no validation pictures. Mind --threshold.")
         if self.saliency:
             try:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from plcnn.callbacks.history import history_of
 from plcnn.data.mixing import Mix
+from plcnn.data.stores import read_rows
 from plcnn.processes import has_whole_weights
 from plcnn.terminal import warn
 
@@ -144,7 +144,7 @@ def _same_logits(trainer: Trainer, classifier: Any) -> bool:
         return False
     images, _ = trainer.datamodule.sets["train"]
     rows = torch.linspace(0, len(images) - 1, min(PROBES, len(images))).long()
-    chosen: Tensor = images[rows] if isinstance(images, Tensor) else images.read(rows)
+    chosen = read_rows(images, rows)
     if not bool((chosen != chosen[:1]).any()):
         return False
     was_training = classifier.net.training

@@ -57,6 +57,16 @@ Pictures = Tensor | Part
 """Pictures in memory, uint8 (pictures, channels, height, width), or in a store."""
 
 
+def read_rows(images: Pictures, rows: Tensor) -> Tensor:
+    """Some pictures, uint8 (count, channels, height, width), on the CPU.
+
+    Args:
+        images: all pictures.
+        rows: int64 (count,), in any order.
+    """
+    return images[rows.to(images.device)].cpu() if isinstance(images, Tensor) else images.read(rows)
+
+
 def take(images: Tensor | PictureStore, rows: Tensor) -> Pictures:
     """Some of the pictures, in order; a run of them shares the memory of `images`.
 

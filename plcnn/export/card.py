@@ -82,10 +82,9 @@ def _use(facts: Facts) -> str:
         )
     else:
         tta = {"none": ""}.get(facts.contract["tta"], f" Test-time augmentation ({facts.contract['tta']}) is inside.")
-        fitted = facts.classifier.temperature != UNFITTED
         calibrated = (
             f"calibrated by the temperature {facts.contract['temperature']:.4g}"
-            if fitted
+            if facts.classifier.calibrated
             else "not calibrated: the training had no validation pictures to fit a temperature on"
         )
         terms = (
@@ -112,7 +111,7 @@ def _results(facts: Facts) -> str:
             for temperature in (UNFITTED, facts.classifier.temperature)
         )
         fitted = "it was fitted on validation pictures"
-        if facts.classifier.temperature == UNFITTED:
+        if not facts.classifier.calibrated:
             fitted = "it is 1, as no validation has fitted it"
         text += (
             f".\nExpected calibration error (15 bins): {before:.4f} without the temperature, {after:.4f} with it; "
@@ -157,8 +156,9 @@ def _speed(facts: Facts) -> str:
 
 
 def _limits(facts: Facts) -> str:
-    fitted = facts.classifier.temperature != UNFITTED
-    calibrated = " Probabilities are calibrated for pictures like those of its data." if fitted else ""
+    calibrated = (
+        " Probabilities are calibrated for pictures like those of its data." if facts.classifier.calibrated else ""
+    )
     return (
         "## Limits and licence\n\n"
         "It answers with one of its classes whatever the picture shows; pictures unlike those it was trained on get "

@@ -10,7 +10,7 @@ from plcnn import checkpoint as checkpoints
 from plcnn import results
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
-from plcnn.data.stores import Pictures, take
+from plcnn.data.stores import Pictures, read_rows
 from plcnn.errors import UserError, wrong_value
 from plcnn.export import parity as parities
 from plcnn.export import speed as speeds
@@ -151,8 +151,7 @@ def _read_pictures(data: ImageData, checked: bool, settings: Settings) -> None:
 
 def _spread(images: Pictures, count: int) -> torch.Tensor:
     """So many of the pictures, from all over the set, whose order may be that of the classes."""
-    rows = torch.linspace(0, len(images) - 1, min(count, len(images))).long()
-    return take(images, rows)[: len(rows)]
+    return read_rows(images, torch.linspace(0, len(images) - 1, min(count, len(images))).long())
 
 
 def _noise(classifier: Classifier) -> torch.Tensor:

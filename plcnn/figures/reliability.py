@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from plcnn.calibration import BINS
 from plcnn.figures.style import MUTED, SERIES, look, panel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BINS = 15
 
 
 class Bins(NamedTuple):

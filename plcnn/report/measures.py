@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from plcnn.calibration import expected_calibration_error, probabilities
@@ -95,13 +94,6 @@ def wilson(right: int, pictures: int) -> Interval:
     return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def confusion_counts(outputs: Outputs) -> Tensor:
-    """Pictures by truth (rows) and prediction (columns), int64 (classes, classes)."""
-    number = outputs.logits.shape[1]
-    places = outputs.labels * number + outputs.logits.argmax(1)
-    return torch.bincount(places, minlength=number * number).reshape(number, number)
-
-
 def class_scores(outputs: Outputs, classes: Sequence[str]) -> list[ClassScore]:
     """Precision, recall, F1 and support of each class.
 
@@ -142,7 +134,7 @@ def confused_pairs(counts: Tensor, classes: Sequence[str], most: int = MOST_PAIR
     """The classes that are most often taken for another.
 
     Args:
-        counts: (classes, classes), as `confusion_counts` gives them.
+        counts: (classes, classes), as `Outputs.confusion` gives them.
         classes: their names.
         most: how many pairs.
     """

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from plcnn.calibration import probabilities
+from plcnn.calibration import UNFITTED, probabilities
 from plcnn.examples import KINDS
 from plcnn.figures import confusion, curve, pictures, reliability
 from plcnn.figures.confusion import block
@@ -60,11 +60,12 @@ def write(record: Record, folder: Path | None = None) -> Path:
     for name, figure in {**{name: figure for name, (figure, _) in figures.items()}, **images}.items():
         content[f"{name}.png"] = as_png(figure)
     measured, settings = accuracy(record), flat(record.config)
+    rows, commands = facts.facts(record), facts.commands(record)
     data = {
         "run": record.name,
         "measured": {**measured, **answers},
-        "facts": dict(facts.facts(record)),
-        "commands": facts.commands(record),
+        "facts": dict(rows),
+        "commands": commands,
         "settings": settings,
         "history": record.rows,
         "notes": record.notes,
@@ -76,8 +77,8 @@ def write(record: Record, folder: Path | None = None) -> Path:
         "answers": answers,
         "figures": [figure for _, figure in figures.values()],
         "examples": shown,
-        "facts": facts.facts(record),
-        "commands": facts.commands(record),
+        "facts": rows,
+        "commands": commands,
         "reproduce": f"plcnn reproduce {shlex.quote(short(record.folder))}",
         "test": next_command("test", record.folder),
         "settings": {key: facts.setting(value) for key, value in settings.items()},
@@ -139,13 +140,13 @@ def _answers(record: Record) -> tuple[dict[str, tuple[Any, Drawn]], dict[str, An
     """Figures and numbers of the answers to each picture."""
     assert record.result and record.result.outputs
     outputs, classes, heat = record.result.outputs, record.classes, record.temperature
-    counts = measures.confusion_counts(outputs)
+    counts = outputs.confusion
     cells = [(row, column, n) for row, line in enumerate(counts.tolist()) for column, n in enumerate(line) if n]
     most = sorted(cells, key=lambda cell: -cell[2])[:MOST_STOPS]
     stops = [Stop(c, r, f"{classes[r]} → {classes[c]}\n{n:,} picture{'s' * (n != 1)}") for r, c, n in sorted(most)]
     matrix = confusion(counts, classes)
-    cold, warm = (probabilities(outputs.logits, temperature) for temperature in (1.0, heat))
-    diagram = reliability(warm, outputs.labels, cold if heat != 1 else None)
+    cold, warm = (probabilities(outputs.logits, temperature) for temperature in (UNFITTED, heat))
+    diagram = reliability(warm, outputs.labels, cold if heat != UNFITTED else None)
     bins = [
         Stop(c, a, f"confidence {percent(c)}\naccuracy {percent(a)}\n{n:,} pictures")
         for c, a, n in zip(*(values.tolist() for values in binned(warm, outputs.labels)), strict=True)

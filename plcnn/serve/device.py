@@ -2,6 +2,7 @@
 
 import torch
 
+from plcnn.compute import device_type
 from plcnn.errors import UserError
 
 
@@ -14,10 +15,8 @@ def device(name: str) -> torch.device:
     Raises:
         UserError: if there is no such device.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        found = torch.device(name)
+        found = torch.device(device_type(name) if name == "auto" else name)
         torch.zeros(1, device=found)
     except Exception as error:  # PyTorch raises many kinds
         raise UserError(f"--device {name}: there is none here. Allowed: auto, cpu, cuda, cuda:N, mps.", 2) from error

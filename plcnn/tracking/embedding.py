@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from plcnn.classifier import Classifier
+from plcnn.data.stores import read_rows
 from plcnn.files import failing_softly
 from plcnn.processes import has_whole_weights
 from plcnn.terminal import printable
@@ -32,7 +33,7 @@ def log_embedding(trainer: Trainer, classifier: Classifier, count: int, epoch: i
     if not targets:
         return
     rows = torch.linspace(0, len(labels) - 1, min(count, len(labels))).round().long()
-    chosen: Tensor = images[rows.to(images.device)].cpu() if isinstance(images, Tensor) else images.read(rows)
+    chosen = read_rows(images, rows)
     with trainer.precision_plugin.forward_context():
         points, logits = features(classifier, chosen)
     names = [printable(name) for name in classifier.classes]

@@ -10,10 +10,9 @@ from torch.nn.functional import one_hot
 
 from plcnn.calibration import probabilities
 from plcnn.classifier import Classifier
-from plcnn.data.stores import Pictures
+from plcnn.data.stores import read_rows
 from plcnn.examples import examples
 from plcnn.outputs import Outputs
-from plcnn.report.measures import confusion_counts
 from plcnn.tracking.loggers import log_picture, writers
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ def training_grid(trainer: Trainer, count: int) -> np.ndarray:
     # neither workers nor another copy of the pictures for one batch
     images = next(iter(trainer.datamodule.train_dataloader(place="host"))).images[:count].cpu()
     images = images if images.dtype == torch.uint8 else images.mul(255).round().clamp(0, 255).to(torch.uint8)
-    images = _enlarged(images, max(1, int(len(images) ** 0.5)))
-    return _as_picture(make_grid(images, nrow=max(1, int(len(images) ** 0.5)), padding=2))
+    columns = max(1, int(len(images) ** 0.5))
+    return _as_picture(make_grid(_enlarged(images, columns), nrow=columns, padding=2))
 
 
 def _enlarged(images: Tensor, columns: int) -> Tensor:
@@ -75,13 +74,13 @@ def log_outputs(trainer: Trainer, stage: str, outputs: Outputs, epoch: int, step
         return  # the training or the test says so itself
     shares = probabilities(logits, classifier.temperature)
     drawn = {
-        "confusion matrix": figures.confusion(confusion_counts(outputs), classifier.classes),
+        "confusion matrix": figures.confusion(outputs.confusion, classifier.classes),
         "calibration": figures.reliability(shares, labels, logits.softmax(1)),
     }
     mistakes = examples(outputs, MISTAKES)["mistakes"]
     if len(mistakes):
         titles = _titles(classifier.classes, shares[mistakes], labels[mistakes])
-        drawn["mistakes"] = figures.pictures(_at(trainer.datamodule.sets[stage][0], mistakes), titles, columns=4)
+        drawn["mistakes"] = figures.pictures(read_rows(trainer.datamodule.sets[stage][0], mistakes), titles, columns=4)
     for name, figure in drawn.items():
         log_picture(trainer, f"{stage}/{name}", _rendered(figure), epoch, step)
     for writer in writers(trainer):
@@ -93,10 +92,6 @@ def _titles(classes: list[str], shares: Tensor, labels: Tensor) -> list[str]:
     """What each picture is, and what it was taken for, with the probability."""
     surest = zip(*shares.max(1), labels.tolist(), strict=True)
     return [f"{classes[truth]}\n→ {classes[int(taken)]} {float(share):.0%}" for share, taken, truth in surest]
-
-
-def _at(images: Pictures, rows: Tensor) -> Tensor:
-    return images[rows.to(images.device)].cpu() if isinstance(images, Tensor) else images.read(rows)
 
 
 def _rendered(figure: "Figure") -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 
 from plcnn.hashes import IN_A_STORE
 from plcnn.outputs import Outputs
-from plcnn.report.measures import Pair, calibration, class_scores, confused_pairs, confusion_counts, wilson
+from plcnn.report.measures import Pair, calibration, class_scores, confused_pairs, wilson
 from plcnn.report.pairs import mcnemar, paired, why_not_paired
 from plcnn.results import Result
 
@@ -45,10 +45,10 @@ def test_each_class_has_its_scores() -> None:
 
 
 def test_pairs_are_the_greatest_counts_off_the_diagonal() -> None:
-    counts = confusion_counts(outputs(SAID))
+    counts = outputs(SAID).confusion
     assert counts.tolist() == [[2, 1, 1, 0], [1, 1, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
     mistaken = outputs(torch.tensor([1, 1, 0]), torch.tensor([0, 0, 1]), 2)
-    assert confusion_counts(mistaken).tolist() == [[0, 2], [1, 0]]
+    assert mistaken.confusion.tolist() == [[0, 2], [1, 0]]
     counts[1, 0] = 3
     assert confused_pairs(counts, CLASSES, 2) == [Pair("dog", "cat", 3, 0.75), Pair("cat", "dog", 1, 0.25)]
     assert confused_pairs(torch.eye(4).long(), CLASSES) == []
