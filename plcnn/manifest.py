@@ -128,8 +128,10 @@ def data_facts(data: ImageData) -> dict[str, Any]:
         data: its sets for training and validation are read.
     """
     (train, train_labels), (val, val_labels) = data.sets["train"], data.sets["val"]
-    split = data.split_rows
-    place = torch.cat([split["train"], split["val"]]).argsort()  # of each of the source's pictures in the sets
+    split = {name: data.parts[name].rows for name in ("train", "val")}
+    place = torch.cat([split["train"], split["val"]]).argsort(
+        stable=True
+    )  # of each of the source's pictures in the sets
     return {
         "source": data.source_choice.name,
         "classes": len(data.classes),

@@ -13,12 +13,15 @@ import re
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from plcnn import plugins
 from plcnn.choice import Choice, Models
 from plcnn.errors import UserError
 from plcnn.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from plcnn.pretrained import LibraryWeights
 
 C = TypeVar("C", bound=Choice)
 B = TypeVar("B", bound=Callable[..., Any])
@@ -41,12 +44,19 @@ class Registry(Generic[C]):
         needs: those of `given` that every builder must have.
         package: import name of a package whose modules register builders when imported; imported, with what installed
             packages declare as entry points of the same group, before the first look-up and before others register.
+        listed_by: the command that lists the names.
     """
 
     def __init__(
-        self, choice: type[C], given: tuple[str, ...] = (), needs: tuple[str, ...] = (), package: str | None = None
+        self,
+        choice: type[C],
+        given: tuple[str, ...] = (),
+        needs: tuple[str, ...] = (),
+        package: str | None = None,
+        listed_by: str = "",
     ) -> None:
         self.choice, self.given, self.needs, self.package = choice, given, needs, package
+        self.listed_by = listed_by
         self.kind = choice.__name__.lower()
         self.origins: dict[str, str] = {}
         self._choices: dict[str, type[C]] = {}
@@ -60,18 +70,35 @@ class Registry(Generic[C]):
         return _find_registry, (self.choice,)
 
     @overload
-    def register(self, builder: B, *, name: str | None = None, models: Models | None = None) -> B: ...
+    def register(
+        self,
+        builder: B,
+        *,
+        name: str | None = None,
+        models: Models | None = None,
+        weights: "LibraryWeights | None" = None,
+    ) -> B: ...
 
     @overload
-    def register(self, *, name: str | None = None, models: Models | None = None) -> Callable[[B], B]: ...
+    def register(
+        self, *, name: str | None = None, models: Models | None = None, weights: "LibraryWeights | None" = None
+    ) -> Callable[[B], B]: ...
 
-    def register(self, builder: Any = None, *, name: str | None = None, models: Models | None = None) -> Any:
+    def register(
+        self,
+        builder: Any = None,
+        *,
+        name: str | None = None,
+        models: Models | None = None,
+        weights: "LibraryWeights | None" = None,
+    ) -> Any:
         """Register a class or function under a name; used as a decorator, with or without parentheses.
 
         Args:
             builder: the class or function; every parameter has a name of its own (no `*args`, `**kwargs`).
             name: the name; by default the function's name, or the class's in snake case.
             models: lists what the builder's argument `model` may be, where it stands for a library of models.
+            weights: loads weights that others trained for what the builder makes.
 
         Returns:
             The builder itself, unchanged.
@@ -80,7 +107,7 @@ class Registry(Generic[C]):
             UserError: if the name is taken or no identifier, or the signature lacks a needed parameter or hides some.
         """
         if builder is None:
-            return lambda b: self.register(b, name=name, models=models)
+            return lambda b: self.register(b, name=name, models=models, weights=weights)
         if not builder.__module__.startswith(f"{self.package}."):
             self._load_packages()
         name = name or _snake_case(builder.__name__)
@@ -111,6 +138,7 @@ class Registry(Generic[C]):
         self._choices[name] = self._make_choice(name, builder, parameters)
         if models is not None:
             self._choices[name].models = staticmethod(models)
+        self._choices[name].weights = weights
         return builder
 
     def _make_choice(self, name: str, builder: Callable[..., Any], parameters: Mapping[str, Any]) -> type[C]:
@@ -161,8 +189,8 @@ class Registry(Generic[C]):
     def unknown(self, name: str) -> str:
         """What to say of a name that is not registered."""
         known = self.names()
-        listing = f"`plcnn archs` lists all {len(known)}; a file of your own is named by --plugins."
-        hint = did_you_mean(name, known, listing if len(known) > MOST_NAMED else None)
+        listing = f"`{self.listed_by}` lists all {len(known)}; a file of your own is named by --plugins."
+        hint = did_you_mean(name, known, listing if self.listed_by and len(known) > MOST_NAMED else None)
         loaded = f" Plugin files loaded: {', '.join(plugins.loaded())}." if plugins.loaded() else ""
         return f"Unknown {self.kind} {name!r}. {hint}{loaded}"
 

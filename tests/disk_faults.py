@@ -1,4 +1,4 @@
-"""Callbacks that take the disk away from a training, and give it back; and one that ends a training."""
+"""Callbacks that take the disk away from a training, and give it back; and two that end a training."""
 
 import os
 import resource
@@ -83,4 +83,15 @@ class Stop(Fault):
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
         if trainer.current_epoch == self.first:
+            raise UserError("stopped")
+
+
+class StopWithin(Callback):
+    """The training ends with an error within an epoch, once so many optimizer steps are taken."""
+
+    def __init__(self, steps: int = 8) -> None:
+        self.steps = steps
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        if trainer.global_step == self.steps:
             raise UserError("stopped")

@@ -38,6 +38,7 @@ architectures = Registry(
     given=("num_classes", "in_channels", "image_size"),
     needs=("num_classes",),
     package="plcnn.architectures",
+    listed_by="plcnn archs",
 )
 
 register = architectures.register

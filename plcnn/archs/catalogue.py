@@ -7,18 +7,15 @@ once and kept in the user's cache folder. Installed packages and plugin files ar
 Write `measured.json` with `python -m plcnn.archs.catalogue`.
 """
 
-import hashlib
-import json
-import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
-from importlib.metadata import entry_points, packages_distributions
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from plcnn import plugins
+from plcnn import kept_table, plugins
 from plcnn.errors import UserError
+from plcnn.named import source
 
 PACKAGE = "plcnn.architectures"
 SHIPPED = Path(__file__).with_name("measured.json")
@@ -101,53 +98,26 @@ def family(builder: Any) -> str:
     return Path(file).stem if file else str(builder.__module__)
 
 
-def source(builder: Any) -> str:
-    """Where an architecture comes from: `plcnn`, the installed package's name, or the plugin file."""
-    module = builder.__module__
-    if module.startswith(f"{plugins.__name__}."):
-        return str(sys.modules[module].__file__)
-    top = module.split(".")[0]
-    return top if top == "plcnn" else next(iter(packages_distributions().get(top, [])), module)
-
-
 def _has_others() -> bool:
     """Whether plugin files or installed packages may add to the package's own architectures."""
     return bool(plugins.loaded() or entry_points(group=PACKAGE))
 
 
 def _digest() -> str:
-    folder = Path(__file__).parents[1] / "architectures"
-    digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
+    return kept_table.digest(Path(__file__).parents[1] / "architectures")
 
 
 def _cache_file(given: Input) -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "plcnn" / f"archs-{'-'.join(map(str, given))}.json"
+    return kept_table.cache_file(f"archs-{'-'.join(map(str, given))}")
 
 
 def _stored(given: Input) -> list[dict[str, Any]] | None:
     """The package's own rows as they were measured from these very source files, or None."""
-    digest = _digest()
-    for path in (SHIPPED, _cache_file(given)):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            content = json.loads(path.read_text())
-            if content["digest"] == digest and content["input"] == list(given):
-                return list(content["rows"])
-    return None
+    return kept_table.stored((SHIPPED, _cache_file(given)), _digest(), given)
 
 
 def _store(given: Input, measured: Iterable[dict[str, Any]], path: Path | None = None) -> None:
-    path = path or _cache_file(given)
-    aside = path.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):  # without a cache it is measured again
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(
-            json.dumps({"digest": _digest(), "input": list(given), "rows": list(measured)}, indent=1) + "\n"
-        )
-        aside.replace(path)
+    kept_table.store(path or _cache_file(given), _digest(), given, measured)
 
 
 if __name__ == "__main__":

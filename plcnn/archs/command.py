@@ -4,14 +4,13 @@ import argparse
 import json
 import sys
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 from plcnn.archs.catalogue import Input, names, rows
 from plcnn.arguments import load_plugins
 from plcnn.command_parser import CommandParser, whole_number
-from plcnn.errors import UserError, WrongCommandLine
-from plcnn.run import short
+from plcnn.errors import UserError
+from plcnn.named import choose, matches, own_flags, short_source
 from plcnn.suggestions import did_you_mean
 
 EPILOG = """examples:
@@ -33,7 +32,7 @@ def run(arguments: list[str]) -> None:
     Raises:
         UserError: if an option, a name or an argument is unknown, or a check fails.
     """
-    flags, rest = _split(arguments[1:])
+    flags, rest = own_flags(arguments[1:], "model.arch")
     options = _parser().parse_args(rest)
     load_plugins(rest)
     given = Input(options.in_channels, options.image_size, options.num_classes)
@@ -44,18 +43,6 @@ def run(arguments: list[str]) -> None:
         wanted = "--check" if options.check else "--models" if options.models else flags[0]
         raise UserError(_unknown(options.name) if options.name else f"{wanted} needs a name: plcnn archs NAME.", 2)
     _list(rows(given), options, given)
-
-
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The architecture's own arguments, `--model.arch.ARG VALUE`, and all others."""
-    flags: list[str] = []
-    rest: list[str] = []
-    value_follows = False
-    for argument in arguments:
-        is_flag = argument.startswith("--model.arch.")
-        (flags if is_flag or value_follows else rest).append(argument)
-        value_follows = is_flag and "=" not in argument
-    return flags, rest
 
 
 def _parser() -> CommandParser:
@@ -77,13 +64,8 @@ def _unknown(name: str) -> str:
     return architectures.unknown(name)
 
 
-def _matches(row: dict[str, Any], pattern: str) -> bool:
-    pattern = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
-    return fnmatchcase(row["name"], pattern) or fnmatchcase(row["family"], pattern)
-
-
 def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input) -> None:
-    chosen = [row for row in found if _matches(row, options.name)]
+    chosen = [row for row in found if matches(options.name, row["name"], row["family"])]
     if not chosen:
         raise UserError(_unknown(options.name), exit_code=2)
     if options.json:
@@ -92,7 +74,7 @@ def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input
     table = [("name", "family", "parameters", "mult-adds", "source")]
     for row in chosen:
         numbers = (_short(row["parameters"]), _short(row["multiply_adds"]))
-        table.append((row["name"], row["family"], *numbers, _source(row["source"])))
+        table.append((row["name"], row["family"], *numbers, short_source(row["source"])))
     widths = [max(len(line[column]) for line in table) for column in range(5)]
     for name, family, parameters, adds, source in table:
         numbers = (f"{parameters:>{widths[2]}}", f"{adds:>{widths[3]}}")
@@ -107,10 +89,6 @@ def _list(found: list[dict[str, Any]], options: argparse.Namespace, given: Input
             print(f"{row['name']} stands for {row['models']:,} models, shown with its default one: {listing}.")
 
 
-def _source(source: str) -> str:
-    return short(Path(source)) if source.endswith(".py") else source
-
-
 def _short(number: int | None) -> str:
     if number is None:
         return "-"
@@ -121,7 +99,9 @@ def _short(number: int | None) -> str:
 
 
 def _one(options: argparse.Namespace, flags: list[str], given: Input) -> None:
-    choice = _choose(options.name, flags)
+    from plcnn.architectures import architectures
+
+    choice = choose("archs", architectures, "model.arch", options.name, flags)
     if options.models:
         _models(choice, options)
     elif options.check:
@@ -131,22 +111,6 @@ def _one(options: argparse.Namespace, flags: list[str], given: Input) -> None:
 
         about = describe(choice, given)
         print(json.dumps(about, indent=2) if options.json else as_text(about))
-
-
-def _choose(name: str, flags: list[str]) -> Any:
-    """The architecture with the arguments that were typed as `--model.arch.ARG VALUE`."""
-    from plcnn.architectures import Architecture, architectures
-
-    if not flags and not any(p.default is p.empty for p in architectures[name].signature.parameters.values()):
-        return architectures.choose(name)
-    from plcnn.parser import Parser
-
-    parser = Parser(prog="plcnn archs")
-    parser.add_argument("--model.arch", type=Architecture)
-    try:
-        return parser.instantiate(parser.parse_args(["--model.arch", name, *flags])).model.arch
-    except WrongCommandLine as error:
-        raise UserError(str(error), exit_code=2) from error
 
 
 def _models(choice: Any, options: argparse.Namespace) -> None:

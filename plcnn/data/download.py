@@ -1,20 +1,21 @@
 """Download one file over http(s): checked, tried again after a passing fault, and never half there."""
 
-import hashlib
 import http.client
 import logging
 import os
 import ssl
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from plcnn.data.checksums import Checksum
 from plcnn.data.sole_writer import sole_writer
 from plcnn.errors import UserError
 
@@ -25,51 +26,66 @@ _log = logging.getLogger(__name__)
 
 
 def download(
-    url: str,
+    urls: str | Sequence[str],
     path: Path,
     *,
     size: int,
-    sha256: str,
+    checksum: Checksum,
     attempts: int = 5,
     first_wait_seconds: float = 1.0,
     timeout_seconds: float = 30.0,
 ) -> None:
-    """Put the file at `url` at `path`, unless something stands there already.
+    """Put the file at an address at `path`, unless something stands there already.
 
     Args:
-        url: an http or https address; redirects are followed to such addresses alone.
+        urls: an http or https address, or several of the same file, tried in order; redirects are followed to such
+            addresses alone.
         path: where the complete, checked file appears; processes that want the same path take turns.
         size: the file's bytes; what a server sends beyond them is not taken.
-        sha256: the file's checksum in lower-case hexadecimal digits.
-        attempts: number of tries, at least 1, for faults that may pass; each wait is twice the one before.
+        checksum: the file's.
+        attempts: number of tries of an address, at least 1, for faults that may pass; each wait is twice the last one.
         first_wait_seconds: wait after the first failed try.
         timeout_seconds: longest silence of the server.
 
     Raises:
-        ValueError: if the address is not http(s).
+        ValueError: if an address is not http(s).
         UserError: if the file could not be had, or `path` not written; the message says where to put it by hand.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"url={url!r}: only http and https addresses can be downloaded")
+    urls = [urls] if isinstance(urls, str) else list(urls)
+    for url in urls:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError(f"url={url!r}: only http and https addresses can be downloaded")
     path = path.absolute()
     with sole_writer(path) as part:
         if path.exists():  # another process was faster
             return
-        _log.info("downloading %s to %s", url, path)
-        for attempt in range(1, attempts + 1):
+        for url, *others in (urls[place:] for place in range(len(urls))):
+            _log.info("downloading %s to %s", url, path)
+            fetch = partial(_fetch, url, part, path.name, size, checksum, timeout_seconds)
             try:
-                _fetch(url, part, path.name, size, sha256, timeout_seconds)
+                _try(fetch, url, attempts, first_wait_seconds)
                 break
             except _Failure as failure:
-                if attempt == attempts or not failure.passing:
+                if not others:
                     raise UserError(
-                        f"cannot download {url}: {failure} (attempt {attempt} of {attempts}).{failure.advice}\n"
-                        f"To go on without the network, put the file at {path} ({size} bytes, SHA-256 {sha256})."
+                        f"cannot download {url}: {failure}.{failure.advice}\n"
+                        f"To go on without the network, put the file at {path} ({size} bytes, {checksum})."
                     ) from failure
-                wait_seconds = first_wait_seconds * 2 ** (attempt - 1)
-                _log.warning("%s: %s (attempt %d of %d); again in %g s", url, failure, attempt, attempts, wait_seconds)
-                time.sleep(wait_seconds)
+                _log.warning("%s: %s; the next address is tried", url, failure)
         os.replace(part, path)
+
+
+def _try(fetch: Callable[[], None], url: str, attempts: int, wait_seconds: float) -> None:
+    """Fetch, and again after faults that may pass; raise the last `_Failure`, with its number."""
+    for attempt in range(1, attempts + 1):
+        try:
+            return fetch()
+        except _Failure as failure:
+            if attempt == attempts or not failure.passing:
+                raise _Failure(f"{failure} (attempt {attempt} of {attempts})", advice=failure.advice) from failure
+            _log.warning("%s: %s (attempt %d of %d); again in %g s", url, failure, attempt, attempts, wait_seconds)
+            time.sleep(wait_seconds)
+            wait_seconds *= 2
 
 
 class _Failure(Exception):
@@ -81,8 +97,8 @@ class _Failure(Exception):
         self.advice = advice
 
 
-def _fetch(url: str, part: Path, name: str, size: int, sha256: str, timeout_seconds: float) -> None:
-    digest, received = hashlib.sha256(), 0
+def _fetch(url: str, part: Path, name: str, size: int, checksum: Checksum, timeout_seconds: float) -> None:
+    digest, received = checksum.digest(), 0
     with (
         open(part, "wb") as file,
         # disable=None: no bar where stderr is not a terminal
@@ -98,8 +114,8 @@ def _fetch(url: str, part: Path, name: str, size: int, sha256: str, timeout_seco
             progress.update(len(chunk))
         if received < size:
             raise _Failure(f"the server sent {received} of {size} bytes")
-        if digest.hexdigest() != sha256:
-            raise _Failure(f"the server sent another file, with SHA-256 {digest.hexdigest()}")
+        if digest.hexdigest() != checksum.digits:
+            raise _Failure(f"the server sent another file, with {checksum.algorithm} {digest.hexdigest()}")
         file.flush()
         os.fsync(file.fileno())
 

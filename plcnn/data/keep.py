@@ -1,11 +1,12 @@
 """Where pictures lie while the network trains: on its device, in the host's memory, or with worker processes."""
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from plcnn.data.stores import Pictures
+from plcnn.data.stores import Held, Part, Pictures
 from plcnn.errors import UserError
 
 Place = Literal["device", "host", "workers"]
@@ -24,7 +25,8 @@ def place_of(keep: Keep, images: Pictures, device: torch.device) -> Place:
     Raises:
         UserError: if they are to lie on the device and cannot.
     """
-    if not isinstance(images, Tensor):
+    in_memory = isinstance(images, Tensor) or isinstance(images.store, Held)
+    if not in_memory:
         if keep == "device":
             raise UserError(
                 "--data.keep device: this source's pictures are read when a batch needs them. Use workers or host.",
@@ -33,14 +35,17 @@ def place_of(keep: Keep, images: Pictures, device: torch.device) -> Place:
         return "host" if keep == "host" else "workers"
     if keep in ("host", "workers"):
         return keep
-    free = free_bytes(device) if images.device != device else None
-    if keep == "device" and free is not None and images.nbytes > free:
+    free = free_bytes(device) if isinstance(images, Part) or images.device != device else None
+    size = images.nbytes if isinstance(images, Tensor) else len(images) * math.prod(images.shape)
+    if keep == "device" and free is not None and size > free:
         raise UserError(
-            f"--data.keep device: {len(images):,} pictures take {_gib(images.nbytes)}, and {device} has {_gib(free)}"
+            f"--data.keep device: {len(images):,} pictures take {_gib(size)}, and {device} has {_gib(free)}"
             " free. Leave it at auto, or use host.",
             exit_code=2,
         )
-    return "host" if keep == "auto" and free is not None and images.nbytes > free / 2 else "device"
+    if isinstance(images, Part) and free is None:
+        return "host"
+    return "host" if keep == "auto" and free is not None and size > free / 2 else "device"
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -9,8 +9,9 @@ from torch import Tensor
 from plcnn.data.augmentations import Augment, apply
 from plcnn.data.keep import Place
 from plcnn.data.mixing import Mixing
-from plcnn.data.randomness import Draws, permutation
+from plcnn.data.randomness import Draws
 from plcnn.data.readers import reader
+from plcnn.data.sampling import Sampler, Sampling
 from plcnn.data.stores import Pictures
 
 
@@ -37,6 +38,7 @@ class BatchLoader:
         labels: int64 (pictures,), on the device that gets the batches.
         batch_size: pictures in a batch; the last one may be smaller.
         train: shuffle anew each epoch and share out equally.
+        sampling: in training, whether an epoch shows each picture once or every class equally often.
         augments: applied to each batch in order; their randomness depends on seed, epoch and picture alone.
         mixing: mixes each batch after that.
         seed: of the order and of the augmentation.
@@ -54,6 +56,7 @@ class BatchLoader:
         batch_size: int,
         *,
         train: bool = False,
+        sampling: Sampling = "each_once",
         augments: Sequence[Augment] = (),
         mixing: Mixing | None = None,
         seed: int = 0,
@@ -67,14 +70,19 @@ class BatchLoader:
         self.labels, self.order_device = labels, labels.device if place == "device" else torch.device("cpu")
         self.batch_size, self.train, self.augments, self.mixing = batch_size, train, augments, mixing
         self.seed, self.position, self.rank, self.world_size = seed, position, rank, world_size
+        self._sampler = Sampler(labels, sampling, seed) if train else None
 
-    def _pictures(self, epoch: int) -> Tensor:
-        """Indices of this rank's pictures in the epoch's order, int64."""
-        count, device = len(self.labels), self.order_device
-        order = permutation(self.seed, epoch, count, device) if self.train else torch.arange(count, device=device)
-        if not self.train:
-            return order[self.rank :: self.world_size]
-        return order[: self._count() * self.world_size][self.rank :: self.world_size]
+    def _pictures(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """This rank's pictures in the epoch's order, and the numbers to draw their augmentations by, int64."""
+        if self._sampler is None:
+            mine = torch.arange(len(self.labels), device=self.order_device)[self.rank :: self.world_size]
+            return mine, mine
+        order = self._sampler.order(epoch, self.order_device)
+        mine, draws_of = (
+            numbers[: self._count() * self.world_size][self.rank :: self.world_size]
+            for numbers in (order, self._sampler.draws_of(order))
+        )
+        return mine, draws_of
 
     def _count(self) -> int:
         """How many pictures this rank reads in an epoch."""
@@ -90,14 +98,18 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         epoch, done = self.position()
-        order = self._pictures(epoch)
-        batches, here = (o.split(self.batch_size)[done : len(self)] for o in (order, order.to(self.labels.device)))
-        for number, (pictures, images) in enumerate(zip(here, self.read(batches), strict=True), done):
-            yield self._batch(epoch, number, pictures, images)
+        order, draws_of = self._pictures(epoch)
+        here = order.to(self.labels.device)
+        batches, pictures, draws = (
+            numbers.split(self.batch_size)[done : len(self)]
+            for numbers in (order, here, draws_of.to(self.labels.device))
+        )
+        for number, (rows, own, images) in enumerate(zip(pictures, draws, self.read(batches), strict=True), done):
+            yield self._batch(epoch, number, rows, own, images)
 
-    def _batch(self, epoch: int, number: int, pictures: Tensor, images: Tensor) -> Batch:
+    def _batch(self, epoch: int, number: int, pictures: Tensor, draws_of: Tensor, images: Tensor) -> Batch:
         labels = self.labels.index_select(0, pictures)
-        images = apply(self.augments, images, Draws(self.seed, epoch, pictures))
+        images = apply(self.augments, images, Draws(self.seed, epoch, draws_of))
         if self.mixing is not None:
             images = images.float().div_(255) if images.dtype == torch.uint8 else images
             images, labels = self.mixing(images, labels, epoch, number, self.rank)

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from plcnn.compute import usable_cores
 from plcnn.data.in_memory import image_of
 from plcnn.data.meant import Meant, fault, meant_pictures
+from plcnn.data.pictures import Resize
 from plcnn.data.readers import ignore_interrupts
 from plcnn.errors import UserError
 
@@ -37,10 +38,11 @@ class PictureBatches:
 
     Args:
         typed: files, folders, patterns, NumPy files, and "-" for the standard input.
-        image_shape: channels (1 or 3), height and width to bring every picture to.
+        image_shape: channels, height and width to bring every picture to.
         batch_size: pictures in a batch.
         workers: processes that read, at most as many as there are cores; none are started for a single batch.
         standard_input: its content, where "-" is among the paths.
+        resize: how pictures of another shape are brought to it.
 
     Attributes:
         pictures: what was found.
@@ -57,10 +59,11 @@ class PictureBatches:
         batch_size: int,
         workers: int,
         standard_input: bytes | None = None,
+        resize: Resize = "stretch",
     ) -> None:
-        self.pictures, self.faults = meant_pictures(typed, standard_input)
+        self.pictures, self.faults = meant_pictures(typed, standard_input, image_shape[0])
         self._missing = len(self.faults)
-        self._reading = _Reading(self.pictures, image_shape, batch_size)
+        self._reading = _Reading(self.pictures, image_shape, resize, batch_size)
         self._workers = min(workers, usable_cores())
         if not self.pictures:
             self.raise_faults()
@@ -105,8 +108,10 @@ class _Read(NamedTuple):
 class _Reading(Dataset[_Read]):
     """A data set whose items are batches."""
 
-    def __init__(self, pictures: list[Meant], image_shape: tuple[int, int, int], batch_size: int) -> None:
-        self.pictures, self.image_shape, self.batch_size = pictures, image_shape, batch_size
+    def __init__(
+        self, pictures: list[Meant], image_shape: tuple[int, int, int], resize: Resize, batch_size: int
+    ) -> None:
+        self.pictures, self.image_shape, self.resize, self.batch_size = pictures, image_shape, resize, batch_size
 
     def __len__(self) -> int:
         return -(-len(self.pictures) // self.batch_size)
@@ -115,7 +120,7 @@ class _Reading(Dataset[_Read]):
         images, pictures, faults = [], [], []
         for meant in self.pictures[number * self.batch_size : (number + 1) * self.batch_size]:
             try:
-                images.append(image_of(meant.picture, self.image_shape))
+                images.append(image_of(meant.picture, self.image_shape, self.resize))
                 pictures.append(meant._replace(picture=b""))  # its values need not travel back
             except Exception as error:  # of a damaged file, Pillow may raise anything
                 faults.append(fault(meant.name, error))

@@ -16,6 +16,7 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _ORDER_DRAW = -1  # the draw that orders an epoch; no picture's own draws reach it
 _EVERY_EPOCH = -1  # stands for the epoch in numbers that are the same in all of them
 _STREAM = 1 << 32  # draws between two streams' first ones
+_PARTS = 64  # streams that a stream has room for: its children in a tree whose roots are the first streams
 
 
 def uniforms(seed: int, epoch: int, pictures: Tensor, draws: int) -> Tensor:
@@ -67,6 +68,14 @@ class Draws:
     def in_stream(self, stream: int) -> "Draws":
         """The same pictures' numbers in another stream."""
         return replace(self, stream=stream)
+
+    def in_part(self, place: int) -> "Draws":
+        """The numbers of a part of what reads this stream; no other part's, and no stream's below `_PARTS`.
+
+        Args:
+            place: which part, from 0 to below `_PARTS`.
+        """
+        return self.in_stream((self.stream + 1) * _PARTS + place)
 
 
 def permutation(seed: int, epoch: int, count: int, device: torch.device | str | None = None) -> Tensor:

@@ -3,17 +3,19 @@
 All three give the same pictures.
 """
 
+import math
+import mmap
+import multiprocessing
 import signal
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from plcnn.data.keep import Place
-from plcnn.data.stores import Pictures
-from plcnn.errors import UserError
+from plcnn.data.stores import Pictures, read_rows
+from plcnn.data.workers import Workers
 
 
 class Reader:
@@ -64,7 +66,10 @@ class HostReader:
 
 
 class WorkerReader:
-    """Has worker processes read; they live as long as this reader.
+    """Has worker processes read, a few batches ahead; they live as long as this reader.
+
+    The batches come over in memory that all share, set aside once: new memory for each would cost more time than the
+    copy out of it.
 
     Args:
         images: the pictures.
@@ -73,26 +78,41 @@ class WorkerReader:
     """
 
     def __init__(self, images: Pictures, device: torch.device, workers: int) -> None:
-        self.device, self._batches = device, _Batches()
-        self._loader: DataLoader[Any] = DataLoader(
-            _Reading(images),
-            batch_size=None,
-            sampler=self._batches,
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            worker_init_fn=ignore_interrupts,
-            persistent_workers=True,
-            generator=torch.Generator(),  # else it would draw from the generator that dropout reads
-        )
+        self.images, self.device, self.workers = images, device, workers
+        self._crew: Workers[tuple[int, np.ndarray], None] | None = None
+        self._slots = torch.empty(0)
 
     def __call__(self, batches: Iterable[Tensor]) -> Iterator[Tensor]:
         """Read batch after batch, as `Reader`; the indices are on the CPU.
 
         Raises:
-            UserError: if a store raised one in a worker.
+            UserError: if a store raised one, or a worker died.
         """
-        self._batches.batches = list(batches)
-        return _ahead(map(_checked, self._loader), self.device)
+        return _ahead(self._read(list(batches)), self.device)
+
+    def _read(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        largest = max(map(len, batches), default=0)
+        if self._crew is None or self._slots.shape[1] < largest:
+            self._crew = self._started(largest)
+        # a slot is written to again once the batch after it has been asked for
+        tasks = ((number % len(self._slots), rows.numpy()) for number, rows in enumerate(batches))
+        for number, _ in enumerate(self._crew.results(tasks)):
+            slot = self._slots[number % len(self._slots), : len(batches[number])]
+            images = torch.empty(
+                slot.shape,
+                dtype=torch.uint8,
+                pin_memory=self.device.type == "cuda",
+                memory_format=torch.channels_last,
+            )
+            copied: Tensor = images.copy_(slot)
+            yield copied
+
+    def _started(self, largest: int) -> Workers[tuple[int, np.ndarray], None]:
+        ahead = 2
+        channels, height, width = self.images.shape[-3:]
+        memory = shared_memory((self.workers * ahead + 1, largest, height, width, channels))
+        self._slots = memory.permute(0, 1, 4, 2, 3)
+        return Workers(_Filling(self.images, self._slots), self.workers, ahead)
 
 
 def reader(images: Pictures, place: Place, device: torch.device, workers: int) -> Reader | HostReader | WorkerReader:
@@ -102,36 +122,25 @@ def reader(images: Pictures, place: Place, device: torch.device, workers: int) -
     return Reader(images) if place == "device" and isinstance(images, Tensor) else HostReader(images, device)
 
 
-class _Batches:
-    """An epoch's batches of indices, exchanged before each pass."""
+class _Filling:
+    """Reads a batch, in a worker, into its place in the shared memory."""
 
-    def __init__(self) -> None:
-        self.batches: list[Tensor] = []
+    def __init__(self, images: Pictures, slots: Tensor) -> None:
+        self.images, self.slots = images, slots
 
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
+    def __call__(self, task: tuple[int, np.ndarray]) -> None:
+        slot, rows = task
+        self.slots[slot, : len(rows)] = read_rows(self.images, torch.from_numpy(rows))
 
 
-class _Reading(Dataset[Any]):
-    """A data set whose items are batches; a user's error is an item, since workers would wrap it in a traceback."""
-
-    def __init__(self, images: Pictures) -> None:
-        self.images = images
-
-    def __getitem__(self, rows: Tensor) -> Tensor | UserError:
-        try:
-            return self.images[rows] if isinstance(self.images, Tensor) else self.images.read(rows)
-        except UserError as error:
-            return error
-
-
-def _checked(read: Tensor | UserError) -> Tensor:
-    if isinstance(read, UserError):
-        raise read
-    return read
+def shared_memory(shape: tuple[int, ...]) -> Tensor:
+    """Memory that processes started later share, uint8; where they are forked, of no file system that may be full."""
+    if multiprocessing.get_start_method() != "fork":
+        shared: Tensor = torch.empty(shape, dtype=torch.uint8).share_memory_()
+        return shared
+    size = math.prod(shape)
+    values: Tensor = torch.frombuffer(mmap.mmap(-1, max(1, size)), dtype=torch.uint8)
+    return values[:size].view(shape)
 
 
 def ignore_interrupts(worker: int) -> None:

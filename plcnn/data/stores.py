@@ -1,9 +1,18 @@
 """Pictures that do not lie in memory: what a source may return instead of a tensor."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor
+
+from plcnn.data.in_memory import Picture, image_of
+from plcnn.data.pictures import Resize, why_unreadable
+from plcnn.errors import UserError
+from plcnn.terminal import printable
+
+MOST_COPIED = 2**30
+"""Bytes of a set up to which the pictures of a part of it are copied, so that they lie together."""
 
 
 class PictureStore(Protocol):
@@ -27,6 +36,121 @@ class PictureStore(Protocol):
         Returns:
             uint8 (batch, channels, height, width), on the CPU.
         """
+
+
+class Unfitted(Protocol):
+    """Pictures of any kinds and sizes, which are not read yet; it travels to worker processes."""
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+
+    def picture(self, index: int) -> Picture:
+        """A picture's file, content or values."""
+
+    def name(self, index: int) -> str:
+        """What a picture is called, in messages and tables."""
+
+
+def is_unfitted(images: "Tensor | PictureStore | Unfitted") -> TypeGuard[Unfitted]:
+    """Whether pictures are of any kinds and sizes."""
+    return hasattr(images, "picture")
+
+
+class Fitted:
+    """A store that brings pictures of any sizes to one shape whenever they are read.
+
+    Args:
+        pictures: of any kinds and sizes.
+        shape: channels, height and width to bring them to.
+        resize: how.
+    """
+
+    def __init__(self, pictures: Unfitted, shape: tuple[int, int, int], resize: Resize = "stretch") -> None:
+        self.pictures, self.shape, self.resize = pictures, shape, resize
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Read pictures, uint8 (batch, channels, height, width).
+
+        Raises:
+            UserError: naming a picture that cannot be read.
+        """
+        # as decoders have it, and as the network wants it: a pixel's channels beside each other
+        images = torch.empty((len(indices), *self.shape), dtype=torch.uint8, memory_format=torch.channels_last)
+        values = images.numpy()
+        for place, index in enumerate(indices.tolist()):
+            try:
+                values[place] = image_of(self.pictures.picture(index), self.shape, self.resize)
+            except Exception as error:  # of a damaged file, Pillow may raise anything
+                name = printable(self.pictures.name(index))
+                raise UserError(f"{name} cannot be read: {why_unreadable(error)}.") from error
+        return images
+
+
+class Several:
+    """Pictures in memory or in a store, as pictures that may be brought to another shape.
+
+    Args:
+        images: uint8 (pictures, channels, height, width), or a store.
+    """
+
+    def __init__(self, images: "Tensor | PictureStore") -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def picture(self, index: int) -> Tensor:
+        """The picture's values, uint8 (channels, height, width)."""
+        return self.images[index] if isinstance(self.images, Tensor) else self.images.read(torch.tensor([index]))[0]
+
+    def name(self, index: int) -> str:
+        """The picture's number."""
+        return f"picture {index} (from 0)"
+
+
+class Chosen:
+    """Some of several pictures, in an order of their own.
+
+    Args:
+        pictures: of any kinds and sizes.
+        indices: which of them.
+    """
+
+    def __init__(self, pictures: Unfitted, indices: Sequence[int]) -> None:
+        self.pictures, self.indices = pictures, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def picture(self, index: int) -> Picture:
+        """A picture's file, content or values."""
+        return self.pictures.picture(self.indices[index])
+
+    def name(self, index: int) -> str:
+        """What a picture is called."""
+        return self.pictures.name(self.indices[index])
+
+
+class Held:
+    """Pictures in memory, or mapped into it, as a store: some of them can be taken without a copy.
+
+    Args:
+        images: uint8 (pictures, channels, height, width), on the CPU.
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        channels, height, width = images.shape[1:]
+        self.images, self.shape = images, (channels, height, width)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Pictures by their numbers, uint8 (batch, channels, height, width)."""
+        return self.images.index_select(0, indices)
 
 
 class Part:
@@ -68,7 +192,7 @@ def read_rows(images: Pictures, rows: Tensor) -> Tensor:
 
 
 def take(images: Tensor | PictureStore, rows: Tensor) -> Pictures:
-    """Some of the pictures, in order; a run of them shares the memory of `images`.
+    """Some of the pictures, in order; a run of them shares the memory of `images`, as do some of very many.
 
     Args:
         images: all pictures.
@@ -78,4 +202,4 @@ def take(images: Tensor | PictureStore, rows: Tensor) -> Pictures:
         return Part(images, rows)
     if len(rows) and int(rows[-1] - rows[0]) == len(rows) - 1:
         return images[int(rows[0]) : int(rows[-1]) + 1]
-    return images[rows]
+    return images[rows] if images.nbytes <= MOST_COPIED else Part(Held(images), rows)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.v2.functional import resized_crop
 
 from plcnn.data.augmentations import apply, augmentations
 from plcnn.data.randomness import Draws, uniforms
@@ -161,6 +162,58 @@ def test_random_erasing_hides_the_first_rectangle_that_fits(fill: str) -> None:
     assert len(shapes) > 20 and any(later for _, _, later in shapes)
 
 
+@pytest.mark.parametrize(("scale", "ratio"), [((0.3, 1.0), (0.75, 4 / 3)), ((0.9, 1.0), (3.0, 4.0))])
+def test_a_resized_crop_is_torchvisions_of_its_rectangle(
+    scale: tuple[float, float], ratio: tuple[float, float]
+) -> None:
+    """As torchvision's RandomResizedCrop.get_params, with its draws in a list; of the second pair nothing fits."""
+    images = torch.rand(60, 3, 12, 16)
+    augment = augmentations.build("random_resized_crop", scale=scale, ratio=ratio)
+    found, shapes = augment(images, draws(pictures=INDICES[:60])), set()
+    for image, one, numbers in zip(images, found, uniforms(0, 0, INDICES[:60], 22).tolist(), strict=True):
+        w, h = min(16, round(12 * ratio[1])), min(12, round(16 / ratio[0]))  # the largest of a shape that is allowed
+        for attempt in range(10):
+            area = (scale[0] + (scale[1] - scale[0]) * numbers[2 + 2 * attempt]) * 12 * 16
+            low, high = math.log(ratio[0]), math.log(ratio[1])
+            aspect = math.exp(low + (high - low) * numbers[3 + 2 * attempt])
+            across, down = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+            if 0 < across <= 16 and 0 < down <= 12:
+                w, h = across, down
+                break
+        top, left = math.floor(numbers[0] * (12 - h + 1)), math.floor(numbers[1] * (16 - w + 1))
+        expected = resized_crop(image, top, left, h, w, [12, 16], antialias=False)
+        torch.testing.assert_close(one, expected, rtol=0, atol=1e-5)
+        shapes.add((h, w))
+    assert len(shapes) > 20 if scale[0] < 0.5 else shapes == {(5, 16)}
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("light", [("shift_zoom_flip", {"shift": 0.1, "zoom": 0.1})]),
+        ("medium", [("random_resized_crop", {"scale": (0.5, 1.0)}), ("flip", {}), ("color_jitter", {})]),
+        ("strong", [("random_resized_crop", {}), ("flip", {}), ("rand_augment", {}), ("random_erasing", {"p": 0.25})]),
+    ],
+)
+def test_a_preset_is_others_in_turn_with_numbers_of_their_own(name: str, parts: list[tuple[str, dict]]) -> None:
+    images = torch.rand(40, 3, 12, 16)
+    for stream in (0, 3):
+        expected = images
+        for place, (part, arguments) in enumerate(parts):
+            own = draws(pictures=INDICES[:40], stream=(stream + 1) * 64 + place if len(parts) > 1 else stream)
+            expected = augmentations.build(part, **arguments)(expected, own)
+        found = augmentations.build(name)(images, draws(pictures=INDICES[:40], stream=stream))
+        assert torch.equal(found, expected)
+
+
+def test_parts_streams_are_nobody_elses() -> None:
+    roots = [draws(stream=stream) for stream in range(64)]
+    parts = [root.in_part(place) for root in roots for place in range(64)]
+    deeper = [part.in_part(place) for part in parts[::97] for place in range(64)]
+    streams = [one.stream for one in (*roots, *parts, *deeper)]
+    assert len(set(streams)) == len(streams)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
@@ -168,6 +221,8 @@ def test_random_erasing_hides_the_first_rectangle_that_fits(fill: str) -> None:
         ("cutout", {"size": 0}, "size: got 0; allowed: a number of pixels, at least 1"),
         ("random_erasing", {"scale": (0.5, 0.1)}, r"scale: got \[0.5, 0.1\]; allowed: two shares"),
         ("random_erasing", {"ratio": (0, 1)}, r"ratio: got \[0, 1\]; allowed: two numbers above 0"),
+        ("random_resized_crop", {"scale": (0, 1)}, r"scale: got \[0, 1\]; allowed: two shares of the picture above 0"),
+        ("random_resized_crop", {"ratio": (2, 1)}, r"ratio: got \[2, 1\]; allowed: two numbers above 0"),
         ("color_jitter", {"hue": 0.6}, "hue: got 0.6; allowed: a part of the circle, 0 to 0.5"),
         ("color_jitter", {"contrast": -1}, "contrast: got -1; allowed: at least 0"),
         ("rand_augment", {"magnitude": 31}, "magnitude: got 31; allowed: 0 to 30"),

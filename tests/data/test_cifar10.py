@@ -16,26 +16,28 @@ import numpy as np
 import pytest
 import torch
 
-from plcnn.data.sources import cifar10
-from plcnn.data.sources.cifar10 import ARCHIVE, CIFAR10, FOLDER, MD5, META_FILE
+from plcnn.data.checksums import Checksum
+from plcnn.data.sources.cifar import CIFAR10
 from plcnn.errors import UserError
 
+FOLDER, ARCHIVE, MD5, META_FILE = CIFAR10.folder, CIFAR10.archive.name, CIFAR10.md5, CIFAR10.meta_file
 PICTURES = 4  # in each batch
-OFFICIAL_MD5 = dict(MD5)
+OFFICIAL_MD5, OFFICIAL_URLS = dict(MD5), CIFAR10.archive.urls
 PROCESS = """
 import json, logging, os, sys, time
 from plcnn.data import unpack
-from plcnn.data.sources import cifar10
+from plcnn.data.checksums import Checksum
+from plcnn.data.sources.cifar import CIFAR10
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-root, action, changes = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-for name, value in changes.items():
-    setattr(cifar10, name, value)
+root, action, (url, size, checksum, md5) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+CIFAR10.archive = CIFAR10.archive._replace(urls=(url,), size=size, checksum=Checksum(*checksum))
+CIFAR10.md5.update(md5)
 def hang(file):
     print("in the middle", file=sys.stderr, flush=True)
     time.sleep(60)
 if action == "hang while unpacking":
     unpack.os.fsync = hang
-cifar10.CIFAR10(root).prepare()
+CIFAR10(root).prepare()
 """
 
 
@@ -52,6 +54,10 @@ def batch(name: str, **changes) -> bytes:
     return pickle.dumps({"data": pixels_of(name), "labels": labels_of(name), "batch_label": name, **changes}, 4)
 
 
+def official(monkeypatch, **changes) -> None:
+    monkeypatch.setattr(CIFAR10, "archive", CIFAR10.archive._replace(**changes))
+
+
 @pytest.fixture
 def files(monkeypatch) -> dict[str, bytes]:
     """Made-up files of all names, made official."""
@@ -66,15 +72,14 @@ def files(monkeypatch) -> dict[str, bytes]:
 def archive(files, monkeypatch) -> bytes:
     """The made-up files as an archive, made official."""
     data = pack({f"{FOLDER}/{name}": data for name, data in files.items()} | {f"{FOLDER}/readme.html": b"hello"})
-    monkeypatch.setattr(cifar10, "ARCHIVE_BYTES", len(data))
-    monkeypatch.setattr(cifar10, "ARCHIVE_SHA256", hashlib.sha256(data).hexdigest())
+    official(monkeypatch, size=len(data), checksum=Checksum("SHA-256", hashlib.sha256(data).hexdigest()))
     return data
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch):
     """Only a test that sets another address may download."""
-    monkeypatch.setattr(cifar10, "URL", "nowhere:")
+    official(monkeypatch, urls=("nowhere:",))
 
 
 def pack(members: dict[str, bytes], *others: tarfile.TarInfo) -> bytes:
@@ -120,7 +125,7 @@ def test_the_checksums_are_torchvisions():
     theirs = pytest.importorskip("torchvision.datasets").CIFAR10
     listed = dict([*theirs.train_list, *theirs.test_list, [theirs.meta["filename"], theirs.meta["md5"]]])
     assert listed == OFFICIAL_MD5
-    assert theirs.url == "https://www.cs.toronto.edu/~kriz/" + ARCHIVE
+    assert (theirs.url,) == OFFICIAL_URLS
 
 
 def test_an_unpacked_folder_needs_nothing_else(tmp_path, files):
@@ -169,7 +174,7 @@ def test_a_hand_placed_archive_is_unpacked(tmp_path, archive):
 
 
 def test_the_archive_is_downloaded_to_a_new_folder(tmp_path, archive, server, answers, monkeypatch):
-    monkeypatch.setattr(cifar10, "URL", server.url)
+    official(monkeypatch, urls=(server.url,))
     server.answers = [answers.status(503), answers.body(archive)]
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     source = CIFAR10(str(tmp_path / "new"))
@@ -187,19 +192,24 @@ def test_a_root_that_is_nearly_the_name_of_one_with_the_data_is_not_made(tmp_pat
 
 
 def test_a_failed_download_says_where_the_archive_belongs(tmp_path, archive, server, answers, monkeypatch):
-    monkeypatch.setattr(cifar10, "URL", server.url)
+    official(monkeypatch, urls=(server.url,))
     monkeypatch.chdir(tmp_path)
     server.answers = [answers.status(404)]
     with pytest.raises(UserError) as caught:
         CIFAR10().prepare()
-    for part in (server.url, "HTTP 404", str(tmp_path / "data" / ARCHIVE), str(len(archive)), cifar10.ARCHIVE_SHA256):
+    for part in (
+        server.url,
+        "HTTP 404",
+        str(tmp_path / "data" / ARCHIVE),
+        str(len(archive)),
+        CIFAR10.archive.checksum.digits,
+    ):
         assert part in str(caught.value)
     assert left(tmp_path / "data") == set()
 
 
 def start(root: Path, action: str, url: str = "") -> "subprocess.Popen[str]":
-    names = ("MD5", "ARCHIVE_BYTES", "ARCHIVE_SHA256")
-    changes = json.dumps({"URL": url, **{name: getattr(cifar10, name) for name in names}})
+    changes = json.dumps([url, CIFAR10.archive.size, CIFAR10.archive.checksum, MD5])
     arguments = [sys.executable, "-c", PROCESS, str(root), action, changes]
     return subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
 
@@ -268,8 +278,8 @@ def test_archives_that_reach_out_are_refused(tmp_path, files, extra, complaint):
 
 
 def test_archives_that_swell_are_refused(tmp_path, files, monkeypatch):
-    limits = dict.fromkeys(cifar10.LARGEST_BYTES, 50_000)
-    monkeypatch.setattr(cifar10, "LARGEST_BYTES", limits)
+    limits = dict.fromkeys(CIFAR10.largest_bytes, 50_000)
+    monkeypatch.setattr(CIFAR10, "largest_bytes", limits)
     path = tmp_path / ARCHIVE
     path.write_bytes(pack({f"{FOLDER}/test_batch": bytes(50_001)}))
     with pytest.raises(UserError, match="test_batch in it has 50001 bytes, at most 50000 are right"):
@@ -301,7 +311,7 @@ def test_an_archive_with_another_checksum(tmp_path, archive):
     with pytest.raises(UserError) as caught:
         CIFAR10(str(tmp_path)).prepare()
     found = hashlib.sha256(archive + b"\0").hexdigest()
-    for part in (str(path), found, cifar10.ARCHIVE_SHA256, f"{len(archive)} bytes", "--data.verify false"):
+    for part in (str(path), found, CIFAR10.archive.checksum.digits, f"{len(archive)} bytes", "--data.verify false"):
         assert part in str(caught.value)
     source = CIFAR10(str(tmp_path), verify=False)
     source.prepare()
@@ -384,7 +394,7 @@ def test_other_classes_are_refused(tmp_path, files):
 
 
 def test_a_root_that_is_some_file(tmp_path, server, monkeypatch):
-    monkeypatch.setattr(cifar10, "URL", server.url)
+    official(monkeypatch, urls=(server.url,))
     path = tmp_path / "picture.png"
     path.touch()
     with pytest.raises(UserError, match=f"--data.root {path} is a file"):
@@ -396,7 +406,7 @@ def test_a_root_that_is_some_file(tmp_path, server, monkeypatch):
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs folders that even root cannot write")
 @pytest.mark.parametrize("root", ["/sys/kernel", "/proc/self"])
 def test_a_folder_that_cannot_be_written(monkeypatch, server, root):
-    monkeypatch.setattr(cifar10, "URL", server.url)
+    official(monkeypatch, urls=(server.url,))
     with pytest.raises(UserError, match=f"cannot make {root}/{ARCHIVE}: .*--data.root"):
         CIFAR10(root).prepare()
     assert server.requests == []

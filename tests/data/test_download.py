@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from plcnn.data.checksums import Checksum
 from plcnn.data.download import download
 from plcnn.errors import UserError
 
@@ -20,15 +21,16 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 PROCESS = """
 import logging, sys
 from pathlib import Path
+from plcnn.data.checksums import Checksum
 from plcnn.data.download import download
 logging.basicConfig(level=logging.INFO, format="%(message)s")
-download(sys.argv[1], Path(sys.argv[2]), size=int(sys.argv[3]), sha256=sys.argv[4])
+download(sys.argv[1], Path(sys.argv[2]), size=int(sys.argv[3]), checksum=Checksum("SHA-256", sys.argv[4]))
 """
 
 
-def fetch(url: str, path: Path, **changes: Any) -> None:
-    settings = {"size": len(DATA), "sha256": SHA256, "attempts": 3, "first_wait_seconds": 0.01, "timeout_seconds": 5.0}
-    download(url, path, **{**settings, **changes})
+def fetch(url: str | list[str], path: Path, **changes: Any) -> None:
+    settings = {"attempts": 3, "first_wait_seconds": 0.01, "timeout_seconds": 5.0}
+    download(url, path, **{"size": len(DATA), "checksum": Checksum("SHA-256", SHA256), **settings, **changes})
 
 
 def start(url: str, path: Path) -> "subprocess.Popen[str]":
@@ -129,6 +131,22 @@ def test_no_more_than_the_size_is_taken(server, answers, path):
     server.answers = [answers.stall(DATA)]
     with pytest.raises(UserError, match="more than the expected 1000 bytes"):
         fetch(server.url, path, size=1000, attempts=1)  # else it would wait for the second half
+
+
+def test_the_next_address_is_tried_when_one_fails(server, answers, path, caplog):
+    server.answers = [answers.status(404), answers.status(503), answers.body(DATA)]
+    fetch([f"{server.url}/first", f"{server.url}/second"], path)
+    assert path.read_bytes() == DATA
+    assert server.requests == ["/file/first", "/file/second", "/file/second"]
+    assert "HTTP 404 Not Found (attempt 1 of 3); the next address is tried" in caplog.messages[0]
+
+
+def test_a_file_may_be_told_by_its_md5(server, answers, path):
+    server.answers = [answers.body(DATA)]
+    fetch(server.url, path, checksum=Checksum("MD5", hashlib.md5(DATA).hexdigest()))
+    path.unlink()
+    with pytest.raises(UserError, match=r"another file, with MD5 [0-9a-f]{32} .*\n.* MD5 0{32}\)"):
+        fetch(server.url, path, checksum=Checksum("MD5", "0" * 32), attempts=1)
 
 
 def test_redirects_are_followed(server, answers, path):

@@ -66,6 +66,28 @@ def test_channels_are_brought_to_the_networks() -> None:
     assert torch.equal(to_images(torch.from_numpy(clear).permute(0, 3, 1, 2), SHAPE), EXPECTED)
 
 
+def test_arrays_may_have_as_many_channels_as_the_network_takes() -> None:
+    planes = np.random.default_rng(2).integers(256, size=(2, 6, 5, 7), dtype=np.uint8)
+    wanted = torch.from_numpy(planes).permute(0, 3, 1, 2)
+    for pictures in (planes, list(planes), wanted, planes / 255):
+        assert torch.equal(to_images(pictures, (7, 6, 5)), wanted)
+    grey = [
+        to_images(list(planes[..., channel]), (1, 12, 11)) for channel in range(7)
+    ]  # each channel is resized as grey is
+    assert torch.equal(to_images(planes, (7, 12, 11)), torch.cat(grey, 1))
+    (name, *_) = files()
+    for picture, words in (
+        (ARRAYS[0], "it has 3 channels; expected 7"),
+        (GREY[0], "it has 1 channels; expected 7"),
+        (planes[0][..., :6], "it has 6 channels; expected 7"),
+        (name, "a picture file has 1 to 4 channels, not 7; arrays have any number"),
+    ):
+        with pytest.raises(UserError, match=words):
+            to_images(picture, (7, 6, 5))
+    with pytest.raises(UserError, match=r"an array of shape \(6, 5, 7\); expected"):
+        to_images(planes[0], SHAPE)
+
+
 def test_other_sizes_are_resized_as_files_are() -> None:
     large = np.random.default_rng(1).integers(256, size=(31, 17, 3), dtype=np.uint8)
     Image.fromarray(large).save("large.png")

@@ -95,6 +95,17 @@ def test_arrays(array: np.ndarray, names: list[str]) -> None:
     assert [meant.stem for meant in pictures] == (["a-0", "a-1"] if len(names) > 1 else ["a"])
 
 
+def test_arrays_of_as_many_channels_as_the_network_takes() -> None:
+    array = np.zeros((2, 5, 6, 7), np.uint8)
+    for given, names in ((array, ["a.npy[0]", "a.npy[1]"]), (array[0], ["a.npy"])):
+        np.save("a.npy", given)
+        for typed, content in (("a.npy", None), ("*.npy", None), ("-", b"a.npy"), ("-", Path("a.npy").read_bytes())):
+            pictures, faults = meant_pictures([typed], content, channels=7)
+            assert faults == [] and [meant.name.replace("-", "a.npy") for meant in pictures] == names
+    np.save("a.npy", array)
+    assert "an array of shape (2, 5, 6, 7); expected" in fault("a.npy")
+
+
 @pytest.mark.parametrize(
     ("array", "words"),
     [
@@ -138,7 +149,7 @@ def test_files_that_hold_no_arrays() -> None:
 
 
 def test_an_archive_that_swells_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plcnn.data.meant.MOST_BYTES", 1000)
+    monkeypatch.setattr("plcnn.data.array_files.MOST_BYTES", 1000)
     np.savez_compressed("a.npz", a=np.zeros((10, 20, 20), np.uint8))
     assert "it holds more than" in fault("a.npz")
 

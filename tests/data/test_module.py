@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from plcnn.data import download
 from plcnn.data.augmentations import augmentations
 from plcnn.data.module import ImageData
 from plcnn.data.picture_batches import PictureBatches
-from plcnn.data.sources import cifar10
+from plcnn.data.sources.cifar import CIFAR10
 
 Command = Callable[..., Outcome]
 SMALL = {"class_path": "shapes", "init_args": {"train_size": 60, "test_size": 20, "image_size": 16}}
@@ -45,11 +46,16 @@ def test_settings_that_have_nothing_to_do_with_the_split_leave_it_alone(plcnn: C
 
 def test_a_failed_download_is_one_message(plcnn: Command, server, answers, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answers = [answers.status(503)]
-    monkeypatch.setattr(cifar10, "URL", server.url)
+    monkeypatch.setattr(CIFAR10, "archive", CIFAR10.archive._replace(urls=(server.url,)))
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     outcome = plcnn("fit", "--model.arch", "linear", "--trainer.max_epochs", "1", "--data.root", "mine")
     assert outcome.code == 1 and len(server.requests) == 5
-    for words in (server.url, str(Path("mine/cifar-10-python.tar.gz").absolute()), "170498071", cifar10.ARCHIVE_SHA256):
+    for words in (
+        server.url,
+        str(Path("mine/cifar-10-python.tar.gz").absolute()),
+        "170498071",
+        CIFAR10.archive.checksum.digits,
+    ):
         assert words in outcome.err
     assert "Traceback" not in outcome.err and not list(Path("mine").glob("cifar*"))
 
@@ -109,6 +115,15 @@ def test_the_source_s_pictures_are_not_copied_for_the_usual_split() -> None:
     (train, _), (val, _) = module.sets["train"], module.sets["val"]
     assert train.untyped_storage().data_ptr() == val.untyped_storage().data_ptr()
     assert module.train_dataloader().read.images.data_ptr() == train.data_ptr()
+
+
+def test_pictures_on_a_device_are_read_on_the_host_when_that_is_asked_for() -> None:
+    module = data()
+    elsewhere = torch.device("meta")  # stands for a GPU, which has memory of its own
+    module.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=elsewhere), global_rank=0, world_size=1)
+    assert module.train_dataloader().read.images.device == elsewhere
+    assert module.train_dataloader(place="host").read.images.device.type == "cpu"
+    assert module.train_dataloader().read.images.device == elsewhere
 
 
 LIST = "[{class_path: pad_crop, init_args: {padding: 2}}, alternating_flip, {class_path: cutout, init_args: {size: 3}}]"

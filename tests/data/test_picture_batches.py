@@ -53,7 +53,7 @@ def test_nothing_but_mistakes_ends_at_once() -> None:
 def test_only_a_few_batches_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     write()
     read: list[object] = []
-    monkeypatch.setattr("plcnn.data.picture_batches.image_of", lambda p, s: read.append(p) or IMAGES[0])
+    monkeypatch.setattr("plcnn.data.picture_batches.image_of", lambda p, *to: read.append(p) or IMAGES[0])
     iterator = iter(PictureBatches(["mine"], (3, 6, 6), 2, 0))
     next(iterator)
     assert len(read) == 2

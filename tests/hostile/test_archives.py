@@ -16,11 +16,11 @@ import pytest
 from hostile.damage import CODE, Calls, cuts, flips
 
 from plcnn.data import safe_pickle
-from plcnn.data.sources import cifar10
-from plcnn.data.sources.cifar10 import ARCHIVE, CIFAR10, FOLDER, MD5, META_FILE
+from plcnn.data.sources.cifar import CIFAR10
 from plcnn.errors import UserError
 
 EXAMPLES = int(os.environ.get("PLCNN_EXAMPLES", "60"))
+FOLDER, ARCHIVE, MD5, META_FILE = CIFAR10.folder, CIFAR10.archive.name, CIFAR10.md5, CIFAR10.meta_file
 PIXELS = np.random.default_rng(0).integers(256, size=(2, 3072), dtype=np.uint8)
 BATCH = pickle.dumps({"data": PIXELS, "labels": [3, 9]}, 4)
 FILES = {name: BATCH for name in MD5 if name != META_FILE} | {
@@ -179,7 +179,7 @@ def test_headers_that_are_damaged_write_nothing_outside(prepare: Callable[[bytes
 def test_archives_that_swell_take_neither_time_nor_memory(
     prepare: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cifar10, "LARGEST_BYTES", dict.fromkeys(cifar10.LARGEST_BYTES, 1_000_000))
+    monkeypatch.setattr(CIFAR10, "largest_bytes", dict.fromkeys(CIFAR10.largest_bytes, 1_000_000))
     bombs = [
         gzip.compress(bytes(200_000_000), 1),
         gzip.compress(pack() + bytes(200_000_000), 1),

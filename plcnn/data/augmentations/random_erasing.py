@@ -14,9 +14,8 @@ from plcnn.data.augmentations import augmentations
 from plcnn.data.augmentations.cutout import inside
 from plcnn.data.randomness import Draws
 from plcnn.data.ranges import check_probability
+from plcnn.data.rectangles import TRIES, drawn, first
 from plcnn.errors import wrong_value
-
-_TRIES = 10
 
 
 @augmentations.register
@@ -52,8 +51,9 @@ class RandomErasing(nn.Module):
     def forward(self, images: Tensor, draws: Draws) -> Tensor:
         """Hide a rectangle in some of the pictures; images and result (batch, channels, height, width)."""
         height, width = images.shape[2:]
-        numbers = draws.uniforms(3 + 2 * _TRIES)
-        tall, wide, fits = self._first_fitting(numbers[:, 3:], height, width)
+        numbers = draws.uniforms(3 + 2 * TRIES)
+        heights, widths = drawn(numbers[:, 3:], height * width, self.scale, self.ratio)
+        fits, tall, wide = first((heights < height) & (widths < width), heights, widths)
         top = (numbers[:, 1] * (height - tall + 1)).long()
         left = (numbers[:, 2] * (width - wide + 1)).long()
         hidden = inside(top, left, tall, wide, height, width)
@@ -61,16 +61,3 @@ class RandomErasing(nn.Module):
         if self.fill == "zeros":
             return torch.where(hidden, 0, images)
         return torch.where(hidden, images.mean((2, 3), keepdim=True), images)
-
-    def _first_fitting(self, numbers: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Height and width, int64 (batch,), of each picture's first rectangle that fits, and whether any does."""
-        areas, aspects = numbers.view(len(numbers), _TRIES, 2).unbind(2)
-        least, most = self.scale
-        area = (least + (most - least) * areas) * (height * width)
-        narrow, broad = (math.log(bound) for bound in self.ratio)
-        aspect = (narrow + (broad - narrow) * aspects).exp()
-        tall, wide = (area * aspect).sqrt().round().long(), (area / aspect).sqrt().round().long()
-        fitting = (tall < height) & (wide < width)
-        first = fitting.int().argmax(1, keepdim=True)
-        taken = (sizes.gather(1, first).squeeze(1) for sizes in (tall, wide))
-        return next(taken), next(taken), fitting.any(1)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from plcnn.data.facts import Facts
 from plcnn.data.randomness import uniforms
 from plcnn.data.sources import sources
 from plcnn.errors import UserError
@@ -35,6 +36,7 @@ class Shapes:
     """
 
     verified = True
+    in_random_order = True
 
     def __init__(self, train_size: int = 8000, test_size: int = 2000, image_size: int = 32, seed: int = 0) -> None:
         for name, size, least in (
@@ -46,6 +48,7 @@ class Shapes:
                 raise UserError(f"{name}={size}: the shapes need at least {least}; raise {name}")
         self.classes = tuple(_DISTANCES)
         self.image_shape = (3, image_size, image_size)
+        self.facts = Facts(train_size, test_size)
         self._train_size, self._test_size, self._seed = train_size, test_size, seed
 
     def prepare(self) -> None:

@@ -1,0 +1,184 @@
+"""Pictures of one's own: a folder with a folder for each class, split into train, val and test or not."""
+
+import logging
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from plcnn.data.class_names import check_classes, composed, listed
+from plcnn.data.own_root import own_root
+from plcnn.data.picture_files import PictureFiles, class_folders
+from plcnn.data.pictures import in_folder, is_called_a_picture, is_hidden
+from plcnn.data.proposal import proposed_shape
+from plcnn.data.roles import NAMES, role_of
+from plcnn.data.sources import PictureSet, sources
+from plcnn.errors import UserError
+from plcnn.terminal import printable
+
+_WANTED = "the folder that holds a folder of pictures for each class"
+
+_log = logging.getLogger(__name__)
+
+
+class _Listed(NamedTuple):
+    """The pictures of one part: classes by name, files, and their labels, int64 (files,)."""
+
+    classes: tuple[str, ...]
+    files: list[Path]
+    labels: Tensor
+
+
+@sources.register
+class Folder:
+    """Your own pictures: a folder with a folder for each class, or such folders for train, val and test.
+
+    A class is called like its folder; classes are sorted by name, numbers in the names by value. Pictures may lie in
+    further folders below. Left out is what is hidden and what has no suffix of a picture.
+
+    Args:
+        root: the folder. Among its folders, `train` may also be called `training`; `val`: `valid`, `validation` or
+            `dev`; `test`: `testing`.
+    """
+
+    verified = False
+    proposes_shape = True
+
+    def __init__(self, root: str = "data") -> None:
+        self._typed = root
+
+    @cached_property
+    def _root(self) -> Path:
+        return own_root(self._typed, _WANTED, "folder")
+
+    @cached_property
+    def _parts(self) -> dict[str, _Listed]:
+        """What the folder holds, by part: read when it is first needed, for `predict` needs none of it."""
+        parts = {role: _list(folder) for role, folder in _part_folders(self._root).items()}
+        classes = parts["train"].classes
+        for role, part in parts.items():
+            if part.classes != classes:
+                raise _disagreement(self._root, role, classes, part.classes)
+        return parts
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes' folders, sorted."""
+        return self._parts["train"].classes
+
+    @cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        """What `proposed_shape` proposes for the training pictures."""
+        return proposed_shape(PictureFiles(self._parts["train"].files, self._root))
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether there is a folder of validation pictures."""
+        return "val" in self._parts
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there is a folder of test pictures."""
+        return "test" in self._parts
+
+    def prepare(self) -> None:
+        """Look at what is there.
+
+        Raises:
+            UserError: if there are no class folders, or they are empty or differ between the parts.
+        """
+        self.classes  # noqa: B018
+
+    def train(self) -> PictureSet:
+        """The training pictures: not read yet, by class, sorted by path within it."""
+        return self._set("train")
+
+    def validation(self) -> PictureSet:
+        """The pictures of the folder for validation, which must be there; in the form of `train`."""
+        return self._set("val")
+
+    def test(self) -> PictureSet:
+        """The pictures of the folder for testing, which must be there; in the form of `train`."""
+        return self._set("test")
+
+    def _set(self, role: str) -> PictureSet:
+        part = self._parts[role]
+        return PictureSet(PictureFiles(part.files, self._root), part.labels)
+
+
+def _part_folders(root: Path) -> dict[str, Path]:
+    """The folders of the parts that there are, "train" among them: the folder itself where it is not split."""
+    folders = _folders(root)
+    named: dict[str, Path] = {}
+    for folder in folders:
+        role = role_of(folder.name)
+        if role and named.setdefault(role, folder) != folder:
+            raise UserError(f"{printable(root)} has both {named[role].name}/ and {folder.name}/; leave one of them.", 2)
+    if not named:
+        return {"train": root}
+    others = [folder for folder in folders if not role_of(folder.name) and in_folder(folder)]
+    if not others and "train" in named:
+        return named
+    parts, classes = _slashed(named.values()), _slashed(others)
+    if not others:
+        raise UserError(f"{printable(root)} has {parts}, but no train/ ({' or '.join(NAMES['train'])}).", exit_code=2)
+    if list(named) == ["train"] and not any(in_folder(folder) for folder in _folders(named["train"])):
+        return {"train": root}  # a class of trains
+    raise UserError(
+        f"{printable(root)} has {parts} beside {classes}: parts of a data set, or classes? Move {classes} away or"
+        f" into train/, or rename {parts}.",
+        exit_code=2,
+    )
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(Path(path.name)))
+    except OSError as error:
+        raise UserError(f"cannot read {printable(root)}: {error.strerror}.") from error
+
+
+def _slashed(folders: Iterable[Path]) -> str:
+    return listed(f"{folder.name}/" for folder in folders)
+
+
+def _list(root: Path) -> _Listed:
+    """The pictures in a folder's class folders.
+
+    Raises:
+        UserError: if there are not two classes or more, each with a picture.
+    """
+    shown = printable(root)
+    found = _folders(root)
+    if not found:
+        raise UserError(f"{shown} has no folders. Make one for each class, with its pictures in it.", exit_code=2)
+    if len(found) == 1 and (deeper := [folder for folder in _folders(found[0]) if in_folder(folder)]):
+        raise UserError(
+            f"{shown} has one folder alone, which holds {_slashed(deeper)}. Did you mean"
+            f" --data.root {printable(found[0])}?",
+            exit_code=2,
+        )
+    names, files, labels = class_folders(root)
+    classes = tuple(composed(name) for name in names)
+    if len(set(classes)) < len(classes):
+        twice = [name for name in dict.fromkeys(classes) if classes.count(name) > 1]
+        raise UserError(f"{shown} has several folders that are called {listed(twice)}. Bring them together.")
+    counts = labels.bincount(minlength=len(names)).tolist()
+    if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
+        raise UserError(
+            f"{shown}: no pictures in {listed(f'{name}/' for name in empty)}. Put some there, or take the"
+            f" folder{'s' * (len(empty) > 1)} away."
+        )
+    check_classes(classes, shown)
+    if loose := sum(is_called_a_picture(path.name) for path in root.iterdir()):
+        _log.warning("%s: %d pictures lie in no class folder and are left out", shown, loose)
+    return _Listed(classes, files, labels)
+
+
+def _disagreement(root: Path, role: str, ours: tuple[str, ...], theirs: tuple[str, ...]) -> UserError:
+    missing = [name for name in ours if name not in theirs]
+    more = [name for name in theirs if name not in ours]
+    odd = [f"lacks {listed(missing)}"] * bool(missing) + [f"has also {listed(more)}"] * bool(more)
+    return UserError(f"{printable(root)}: the {role} folder's classes are not train's: it {', and '.join(odd)}.")

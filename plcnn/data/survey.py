@@ -1,0 +1,216 @@
+"""One pass over all pictures of a set: sizes, modes, hashes, means, what cannot be read, and the fitted pixels."""
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from plcnn.compute import usable_cores
+from plcnn.data.decoding import Decoded
+from plcnn.data.in_memory import as_pil, fitted_of_any_kind, opened
+from plcnn.data.near_hashes import near_hashes
+from plcnn.data.pictures import Resize, least_sides, why_unreadable, with_channels
+from plcnn.data.stores import Unfitted
+from plcnn.data.workers import Workers
+from plcnn.terminal import printable
+
+_AT_ONCE = 32
+"""Pictures that a process reads before it tells of them."""
+
+
+@dataclass
+class Survey:
+    """What there is to know of each picture, in the order of the store; zeros and "" where it cannot be read.
+
+    Attributes:
+        sizes: int32 (pictures, 2), height and width as stored.
+        modes: Pillow's modes as stored; of arrays with a number of channels that Pillow has none for, "5 channels".
+        formats: Pillow's names of the files' formats; "" for what is no file.
+        exact: uint8 (pictures, 32), SHA-256 of size, mode and pixels, upright, colours in place of a palette. A JPEG
+            that is decoded at a part of its size for its shape (`decoding.decoded`) is hashed so.
+        near: uint64 (pictures, 2), ImageHash's phash and dhash of 8 × 8 bits; few bits differ in pictures that look
+            alike.
+        moving: bool (pictures,), whether a file holds more pictures than the first, the one that counts.
+        transparent: bool (pictures,), whether there is transparency, which is laid on white.
+        sums: float64 (channels,), of all values of the fitted pictures, from 0 to 1.
+        squares: float64 (channels,), of their squares.
+        counted: how many values are in each of these sums.
+        faults: why a picture cannot be read, by its index.
+    """
+
+    sizes: np.ndarray
+    modes: list[str]
+    formats: list[str]
+    exact: np.ndarray
+    near: np.ndarray
+    moving: np.ndarray
+    transparent: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    counted: int = 0
+    faults: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Of each channel over all fitted pictures, from 0 to 1, float64 (channels,); zeros if there are none."""
+        mean: np.ndarray = self.sums / max(1, self.counted)
+        return mean
+
+    @property
+    def std(self) -> np.ndarray:
+        """The standard deviation of each channel over all fitted pictures, float64 (channels,)."""
+        variance: np.ndarray = self.squares / max(1, self.counted) - self.mean**2
+        std: np.ndarray = np.sqrt(variance.clip(min=0))
+        return std
+
+    def save(self, path: Path) -> None:
+        """Write it to an .npz file.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        arrays: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "faults"}
+        arrays["fault_rows"] = np.array(list(self.faults), np.int64)
+        arrays["fault_texts"] = np.array(list(self.faults.values()), str)
+        with path.open("wb") as file:  # np.savez would add a suffix to a path
+            np.savez(file, allow_pickle=False, **{name: np.asarray(array) for name, array in arrays.items()})
+
+    @classmethod
+    def load(cls, path: Path) -> "Survey":
+        """Read what `save` wrote.
+
+        Raises:
+            Exception: of any kind, if the file is none or is damaged.
+        """
+        # opened here: NumPy would leave a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            content = {name: arrays[name] for name in arrays.files}
+        rows, texts = content.pop("fault_rows").tolist(), content.pop("fault_texts").tolist()
+        modes, formats, counted = (content.pop(name).tolist() for name in ("modes", "formats", "counted"))
+        return cls(**content, modes=modes, formats=formats, counted=counted, faults=dict(zip(rows, texts, strict=True)))
+
+
+def survey(
+    pictures: Unfitted, image_shape: tuple[int, int, int], resize: Resize = "stretch", into: np.memmap | None = None
+) -> Survey:
+    """Read every picture once, in as many processes as there are cores; a bar on the error stream tells how far it is.
+
+    Args:
+        pictures: of any kinds and sizes.
+        image_shape: channels, height and width to bring them to.
+        resize: how.
+        into: uint8 (pictures, *image_shape), a file mapped for writing, which gets the fitted pictures.
+
+    Raises:
+        UserError: if a process died.
+    """
+    found = _empty(len(pictures), image_shape[0])
+    looking = _Looking(pictures, image_shape, resize, into)
+    starts = range(0, len(pictures), _AT_ONCE)
+    processes = min(usable_cores(), len(starts))
+    with Workers(looking, processes, ahead=4) as workers:
+        parts = workers.results(starts) if processes > 1 else map(looking, starts)
+        bar = None
+        for start, part in parts:
+            # not before the processes have started: it starts a thread, and a fork takes no thread along
+            bar = bar or tqdm(total=len(pictures), desc="reading pictures", delay=1, leave=False)
+            _add(found, start, part)
+            bar.update(len(part.modes))
+        if bar:
+            bar.close()
+    found.sums, found.squares = found.sums / 255, found.squares / 255**2
+    found.faults = dict(sorted(found.faults.items()))
+    return found
+
+
+def _empty(count: int, channels: int) -> Survey:
+    return Survey(
+        sizes=np.zeros((count, 2), np.int32),
+        modes=[""] * count,
+        formats=[""] * count,
+        exact=np.zeros((count, 32), np.uint8),
+        near=np.zeros((count, 2), np.uint64),
+        moving=np.zeros(count, bool),
+        transparent=np.zeros(count, bool),
+        sums=np.zeros(channels),
+        squares=np.zeros(channels),
+    )
+
+
+def _add(found: Survey, start: int, part: Survey) -> None:
+    """Take over what is known of the pictures from `start` on."""
+    rows = slice(start, start + len(part.modes))
+    for name in ("sizes", "modes", "formats", "exact", "near", "moving", "transparent"):
+        getattr(found, name)[rows] = getattr(part, name)
+    found.sums += part.sums
+    found.squares += part.squares
+    found.counted += part.counted
+    found.faults.update({start + index: why for index, why in part.faults.items()})
+
+
+class _Looking:
+    """Looks at pictures, some at once, in whichever process; writes the fitted ones to their places in the file."""
+
+    def __init__(
+        self, pictures: Unfitted, image_shape: tuple[int, int, int], resize: Resize, into: np.memmap | None
+    ) -> None:
+        self.pictures, self.image_shape, self.resize = pictures, image_shape, resize
+        # a pickled map would be a copy of its values
+        self.place = None if into is None else (str(into.filename), into.offset, into.shape)
+
+    def __call__(self, start: int) -> tuple[int, Survey]:
+        indices = range(start, min(start + _AT_ONCE, len(self.pictures)))
+        part = _empty(len(indices), self.image_shape[0])
+        fitted = np.zeros((len(indices), *self.image_shape), np.uint8)
+        greys: dict[int, Image.Image] = {}
+        for place, index in enumerate(indices):
+            try:
+                picture = opened(self.pictures.picture(index), least_sides(self.image_shape))
+                fitted[place] = fitted_of_any_kind(picture.picture, self.image_shape, self.resize)
+                greys[place] = _describe(part, place, picture)
+            except Exception as error:  # of a damaged file, Pillow may raise anything
+                part.faults[place] = printable(why_unreadable(error))
+        if greys:
+            part.near[list(greys)] = near_hashes(list(greys.values()))
+        self._count(part, fitted[list(greys)])
+        if self.place:
+            file, offset, shape = self.place
+            np.memmap(file, np.uint8, "r+", offset, shape)[indices.start : indices.stop] = fitted
+        return start, part
+
+    def _count(self, part: Survey, fitted: np.ndarray) -> None:
+        part.counted = len(fitted) * self.image_shape[1] * self.image_shape[2]
+        for picture in fitted:
+            # whole numbers until the end: they add up to the same in any order
+            values = picture.reshape(len(picture), -1).astype(np.float32)
+            part.sums += values.sum(1, dtype=np.float64)
+            part.squares += np.square(values).sum(1, dtype=np.float64)
+
+
+def _describe(part: Survey, place: int, picture: Decoded) -> Image.Image:
+    """Write down what a picture is like, but for its near hashes, which are made of the grey picture returned."""
+    pixels = picture.picture
+    part.sizes[place] = picture.height, picture.width
+    part.modes[place], part.formats[place], part.moving[place] = picture.mode, picture.format, picture.moving
+    if isinstance(pixels, np.ndarray):
+        if pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4):
+            grey = Image.fromarray(pixels.mean(2).round().astype(np.uint8))
+            part.exact[place] = _exact(picture, picture.mode, pixels.tobytes())
+            return grey
+        pixels = as_pil(pixels)
+    part.transparent[place] = pixels.has_transparency_data
+    grey = with_channels(pixels, 1)
+    if pixels.mode in ("P", "PA"):  # equal numbers may stand for other colours
+        pixels = pixels.convert("RGBA" if part.transparent[place] else "RGB")
+    part.exact[place] = _exact(picture, pixels.mode, pixels.tobytes())
+    return grey
+
+
+def _exact(picture: Decoded, mode: str, pixels: bytes) -> np.ndarray:
+    digest = hashlib.sha256(f"{picture.width} {picture.height} {mode}\n".encode())
+    digest.update(pixels)
+    return np.frombuffer(digest.digest(), np.uint8)

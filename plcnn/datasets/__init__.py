@@ -1,0 +1,1 @@
+"""The command `plcnn datasets`: the sources of pictures by name."""
