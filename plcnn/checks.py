@@ -117,13 +117,19 @@ def check_epochs_are_left(trainer: Any, done: int, checkpoint: Path | None) -> N
         )
 
 
-def check_monitor(key: str, monitor: str | None, val_fraction: float, enabled: bool) -> None:
+def validates(data: Any) -> bool:
+    """Whether the data's settings hold pictures out for validation."""
+    held = data["val_fraction"] if data["val_count"] is None else data["val_count"]
+    return bool(data["split_file"] or data["folds"] or held)
+
+
+def check_monitor(key: str, monitor: str | None, validates: bool, enabled: bool) -> None:
     """Refuse a metric that will not be measured, before the first epoch.
 
     Raises:
         UserError: if the metric is not among those that `fit` measures.
     """
-    measured = [name for name in LOGGED if val_fraction or not name.startswith("val/")]
+    measured = [name for name in LOGGED if validates or not name.startswith("val/")]
     if not enabled or monitor is None or monitor in measured:
         return
     if monitor in LOGGED:

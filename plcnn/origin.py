@@ -19,6 +19,12 @@ from plcnn.terminal import printable
 FROM_CHECKPOINT = ("validate", "test", "predict", "export")
 """Commands that take model and data from a checkpoint: `plcnn COMMAND RUN`."""
 
+FROM_DATA = ("classes", "image_shape", "resize")
+"""What the model is told by the data, and is no option of its own."""
+
+WITHOUT_DATA = ("predict", "export")
+"""Commands that take these from the checkpoint, for the data trained on may be elsewhere by now."""
+
 
 @dataclass
 class Origin:
@@ -90,9 +96,13 @@ class Origin:
             return {}
         check_data_names(self.content, self.checkpoint)
         model, data = checkpoints.model_arguments(self.content), self.content.get("datamodule_hyper_parameters", {})
-        return {f"model.{k}": v for k, v in model.items() if k not in ("classes", "image_shape")} | {
+        return {f"model.{k}": v for k, v in model.items() if k not in FROM_DATA} | {
             f"data.{k}": v for k, v in data.items() if k != "verified"
         }
+
+    def held(self, key: str, _: Any = None) -> Any:
+        """What the checkpoint says that the data told its model: one of `FROM_DATA`; nothing where none was read."""
+        return self.content.get("hyper_parameters", {}).get(key, {"resize": "stretch"}.get(key))
 
     def refuse_others(self, model: Any) -> None:
         """Network and kind of optimizer are the checkpoint's; others are refused, never ignored.

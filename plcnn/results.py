@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +38,7 @@ class Result(NamedTuple):
         outputs: the network's answers, in the set's order; none where an older version measured.
         rows: int64 (pictures,), the number of each picture among the source's.
         examples: for each kind of `examples.KINDS`, places in the set, int64 (count,), and pictures, uint8.
+        names: what each picture is called; none where the source knows them by number alone.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Result(NamedTuple):
     outputs: Outputs | None
     rows: Tensor
     examples: dict[str, tuple[Tensor, Tensor]]
+    names: list[str] | None = None
 
     @property
     def command(self) -> str:
@@ -79,6 +81,7 @@ def keep(
     images: Pictures,
     rows: Tensor,
     temperature: float,
+    names: Sequence[str] | None = None,
 ) -> Path | None:
     """Write what was measured beside the checkpoint's run; a result that lies there is left alone.
 
@@ -90,6 +93,7 @@ def keep(
         images: the pictures, in the order of the outputs.
         rows: int64 (pictures,), their numbers among the source's.
         temperature: the network's.
+        names: what the pictures are called, where they have names.
 
     Returns:
         The JSON file; none where the checkpoint lies in no run folder or the disk does not take it.
@@ -108,16 +112,33 @@ def keep(
         "pictures_sha256": pictures_hash(images),
         "labels_sha256": tensor_hash(outputs.labels),
     }
-    tensors = {"logits": outputs.logits, "labels": outputs.labels, "rows": rows[: len(outputs.labels)]}
-    for kind, places in examples(outputs, EXAMPLES).items():
-        tensors |= {kind: places, f"{kind}_pictures": read_rows(images, places)}
+    shown = {kind: (places, read_rows(images, places)) for kind, places in examples(outputs, EXAMPLES).items()}
     with failing_softly(path.name):
-        with written_aside(path.with_suffix(".safetensors")) as aside:
-            aside.write_bytes(safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}))
-        with written_aside(path) as aside:
-            aside.write_text(json.dumps(figures, indent=2) + "\n")
+        called = None if names is None else list(names[: len(outputs.labels)])
+        write(Result(path, figures, outputs, rows[: len(outputs.labels)], shown, called))
         return path
     return None
+
+
+def write(result: Result) -> None:
+    """Write a result: its figures as JSON, and beside them the outputs.
+
+    Args:
+        result: with outputs.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    assert result.outputs
+    tensors = {"logits": result.outputs.logits, "labels": result.outputs.labels, "rows": result.rows}
+    for kind, (places, pictures) in result.examples.items():
+        tensors |= {kind: places, f"{kind}_pictures": pictures}
+    if result.names:
+        tensors["names"] = _packed(result.names)
+    with written_aside(result.path.with_suffix(".safetensors")) as aside:
+        aside.write_bytes(safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()}))
+    with written_aside(result.path) as aside:
+        aside.write_text(json.dumps(result.figures, indent=2) + "\n")
 
 
 def read(path: Path) -> Result:
@@ -136,9 +157,23 @@ def read(path: Path) -> Result:
         if not tensors:
             return Result(path, figures, None, torch.arange(figures["pictures"]), {})
         kept = {kind: (tensors[kind], tensors[f"{kind}_pictures"]) for kind in KINDS}
-        return Result(path, figures, Outputs(tensors["logits"], tensors["labels"]), tensors["rows"], kept)
+        outputs, names = Outputs(tensors["logits"], tensors["labels"]), _unpacked(tensors.get("names"))
+        if names is not None and len(names) != len(outputs.labels):
+            raise ValueError(f"{len(names)} names for {len(outputs.labels)} pictures")
+        return Result(path, figures, outputs, tensors["rows"], kept, names)
     except (OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise UserError(f"{path} cannot be read: {error}. Delete it, or measure again.") from error
+
+
+def _packed(names: Sequence[str]) -> Tensor:
+    """Names as one tensor of bytes, with a zero between them, which no file's name has."""
+    return torch.frombuffer(bytearray("\0".join(names).encode("utf-8", "surrogateescape")), dtype=torch.uint8)
+
+
+def _unpacked(packed: Tensor | None) -> list[str] | None:
+    if packed is None:
+        return None
+    return packed.numpy().tobytes().decode("utf-8", "surrogateescape").split("\0")
 
 
 def results_in(run: Path, command: str) -> list[Path]:

@@ -210,8 +210,7 @@ class Trainer(pl.Trainer):
 
         datamodule.prepare_data()
         if split:
-            _, labels = datamodule.source.train()
-            print(*datamodule.split_indices(labels)[1].tolist(), sep="\n")
+            print(*datamodule.parted("val").rows.tolist(), sep="\n")
             return
         path = expanded(output)
         if path.exists():

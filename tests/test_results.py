@@ -35,7 +35,7 @@ def test_a_result_holds_what_the_network_answers_to_every_picture(plcnn: Command
     classifier = load(RUN)
     for command, stage in (("test", "test"), ("validate", "validate")):
         data.setup(stage)
-        images, rows = data.evaluated if command == "test" else (data.sets["val"][0], data.split_rows["val"])
+        images, rows = data.evaluated if command == "test" else (data.sets["val"][0], data.parts["val"].rows)
         labels = data.sets["test" if command == "test" else "val"][1]
         (path,) = results_in(RUN, command)
         result = read(path)

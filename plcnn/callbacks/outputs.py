@@ -44,7 +44,8 @@ class CollectOutputs(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Bring the ranks' outputs together."""
         assert isinstance(pl_module, Classifier)
-        self.outputs = self._collected.compute()
+        logits, labels = self._collected.compute()
+        self.outputs = Outputs(logits, labels.reshape(-1))  # torchmetrics makes a number of a single label
         if trainer.state.fn == TrainerFn.FITTING:
             pl_module.temperature = fit_temperature(*self.outputs)
 

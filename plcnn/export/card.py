@@ -12,6 +12,13 @@ from plcnn.manifest import processor, versions
 from plcnn.results import Result
 from plcnn.terminal import printable
 
+RESIZED = {
+    "stretch": "without keeping the aspect",
+    "crop": "their middle, in the aspect wanted",
+    "pad": "whole, with black beside them",
+}
+"""What each way of resizing does, in words."""
+
 
 class Facts(NamedTuple):
     """What a card tells.
@@ -77,7 +84,7 @@ def _use(facts: Facts) -> str:
     grey = facts.contract["input"]["channels"]
     if facts.format == "safetensors":
         terms = (
-            f"Weights alone. The network takes {grey} pictures of {height} × {width} pixels, scaled as below, and "
+            f"Weights alone. The network takes pictures of {height} × {width} pixels, {grey}, scaled as below, and "
             "gives logits."
         )
     else:
@@ -89,8 +96,9 @@ def _use(facts: Facts) -> str:
         )
         terms = (
             f"- `images`: uint8 (batch, {channels}, height, width), {grey}, 0 to 255, any number and any size of "
-            f"pictures. They are resized inside to {height} × {width} (bilinear, antialiased, without keeping the "
-            "aspect) and scaled. Pictures are expected upright and without transparency.\n"
+            f"pictures. They are resized inside to {height} × {width} (bilinear, antialiased, "
+            f"{RESIZED[facts.contract['resize']]}) and scaled. Pictures are expected upright and without "
+            "transparency.\n"
             f"- `probabilities`: float32 (batch, {len(facts.contract['classes'])}), {calibrated}.\n"
             f"- `logits`: the same shape, before temperature and softmax.{tta}"
         )

@@ -6,6 +6,9 @@ from typing import Any
 
 from plcnn.classifier import Classifier
 
+KINDS = {1: "grey", 2: "grey and opacity", 3: "RGB", 4: "RGB and opacity"}
+"""What the channels are, by their number; of any other number, nobody knows."""
+
 
 def contract(classifier: Classifier, precision: str) -> dict[str, Any]:
     """What a program needs to know to use an exported network, as plain data.
@@ -22,7 +25,13 @@ def contract(classifier: Classifier, precision: str) -> dict[str, Any]:
         "architecture": classifier.arch.as_dict(),
         "classes": classifier.classes,
         "image_shape": [channels, height, width],
-        "input": {"name": "images", "type": "uint8", "shape": shape, "channels": "grey" if channels == 1 else "RGB"},
+        "resize": classifier.resize,
+        "input": {
+            "name": "images",
+            "type": "uint8",
+            "shape": shape,
+            "channels": KINDS.get(channels, f"{channels} channels"),
+        },
         "outputs": [
             {"name": "probabilities", "type": "float32", "shape": classes},
             {"name": "logits", "type": "float32", "shape": classes},

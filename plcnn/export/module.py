@@ -25,7 +25,7 @@ class Exported(nn.Module):
     def __init__(self, classifier: Classifier, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         _, height, width = classifier.image_shape
-        self.resize = Resize(height, width)
+        self.resize = Resize(height, width, classifier.resize)
         self.net = copy.deepcopy(classifier.net).to("cpu", dtype).requires_grad_(False)
         self.register_buffer("mean", classifier.mean.detach().cpu().clone())
         self.register_buffer("std", classifier.std.detach().cpu().clone())

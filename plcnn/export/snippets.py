@@ -3,16 +3,17 @@
 import json
 from typing import Any
 
+from plcnn.data.pictures import MODES
+
 ONNX = """\
 import json
 
 import numpy as np
 import onnxruntime
-from PIL import Image
-
+{pillow}
 session = onnxruntime.InferenceSession({file})
 classes = json.loads(session.get_modelmeta().custom_metadata_map["plcnn"])["classes"]
-picture = np.array(Image.open("picture.png").convert({mode})){grey}
+picture = {opened}
 images = picture.transpose(2, 0, 1)[None]  # uint8 (1, {channels}, height, width), any size
 probabilities, logits = session.run(["probabilities", "logits"], {{"images": images}})
 print(classes[probabilities[0].argmax()], probabilities[0].max())
@@ -23,12 +24,11 @@ import json
 
 import numpy as np
 import torch
-from PIL import Image
-
+{pillow}
 extra = {{"plcnn.json": ""}}
 network = torch.export.load({file}, extra_files=extra).module()
 classes = json.loads(extra["plcnn.json"])["classes"]
-picture = np.array(Image.open("picture.png").convert({mode})){grey}
+picture = {opened}
 images = torch.from_numpy(picture).permute(2, 0, 1)[None]  # uint8 (1, {channels}, height, width), any size
 with torch.no_grad():
     probabilities, logits = network(images)
@@ -38,10 +38,9 @@ print(classes[int(probabilities[0].argmax())], float(probabilities[0].max()))
 SAFETENSORS = """\
 import json
 
-import numpy as np
-import plcnn
+{numpy}import plcnn
 import torch
-from PIL import Image
+from plcnn.data.in_memory import to_images
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -49,9 +48,7 @@ with safe_open({file}, "pt") as file:
     contract = json.loads(file.metadata()["plcnn"])
 network = plcnn.build({arch}, num_classes={classes}, in_channels={channels}, image_size={height}{arguments})
 network.load_state_dict(load_file({file}))
-opened = Image.open("picture.png").convert({mode})
-picture = np.array(opened.resize(({width}, {height}), Image.Resampling.BILINEAR)){grey}
-images = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+images = to_images({picture}, ({channels}, {height}, {width}), {resize}) / 255
 if contract["mean"]:
     images = (images - torch.tensor(contract["mean"]).view(-1, 1, 1)) / torch.tensor(contract["std"]).view(-1, 1, 1)
 with torch.no_grad():
@@ -63,7 +60,7 @@ SNIPPETS = {"onnx": ONNX, "pt2": PT2, "safetensors": SAFETENSORS}
 
 
 def snippet(format: str, file: str, contract: dict[str, Any]) -> str:
-    """Code that names the class of `picture.png`.
+    """Code that names the class of `picture.png`, or of `picture.npy` where no picture file has so many channels.
 
     Args:
         format: of the file.
@@ -74,12 +71,21 @@ def snippet(format: str, file: str, contract: dict[str, Any]) -> str:
     architecture = contract["architecture"]
     return SNIPPETS[format].format(
         file=json.dumps(file),
-        mode=json.dumps("L" if channels == 1 else "RGB"),
-        grey="[..., None]" if channels == 1 else "",
+        opened=_opened(channels),
+        picture='"picture.png"' if channels in MODES else 'np.load("picture.npy")',
+        pillow="from PIL import Image\n" if channels in MODES else "",
+        numpy="" if channels in MODES else "import numpy as np\n",
         channels=channels,
         height=height,
         width=width,
+        resize=json.dumps(contract["resize"]),
         classes=len(contract["classes"]),
         arch=json.dumps(architecture["class_path"]),
         arguments="".join(f", {key}={value!r}" for key, value in (architecture.get("init_args") or {}).items()),
     )
+
+
+def _opened(channels: int) -> str:
+    if channels not in MODES:
+        return 'np.load("picture.npy")'
+    return f'np.array(Image.open("picture.png").convert("{MODES[channels]}")){"[..., None]" if channels == 1 else ""}'

@@ -1,13 +1,13 @@
 """The report that compares runs: their curves, results and settings, and each pair on the same pictures."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from plcnn.figures import compared
-from plcnn.figures.curves import METRICS, STAGES, points
+from plcnn.figures.curves import METRICS, STAGES, Rows, points
 from plcnn.figures.style import as_png
 from plcnn.report import facts, files, measures
 from plcnn.report.page import Drawn, drawn, page
@@ -34,7 +34,7 @@ def write(records: Sequence[Record], folder: Path) -> Path:
         UserError: if the disk does not take it.
     """
     names = _names(records)
-    figures = _curves(dict(zip(names, records, strict=True)))
+    figures = curves({name: record.rows for name, record in zip(names, records, strict=True)})
     runs = [
         {
             "name": name,
@@ -59,7 +59,7 @@ def write(records: Sequence[Record], folder: Path) -> Path:
         }
         for (one, first), (other, second) in combinations(zip(names, records, strict=True), 2)
     ]
-    settings = differing_settings(records)
+    settings = differing_settings([record.config for record in records])
     content: dict[str, str | bytes] = {f"{name}.png": as_png(figure) for name, (figure, _) in figures.items()}
     histories = {name: record.rows for name, record in zip(names, records, strict=True)}
     content["report.json"] = files.as_json({"runs": runs, "pairs": pairs, "settings": settings, "history": histories})
@@ -76,9 +76,13 @@ def write(records: Sequence[Record], folder: Path) -> Path:
     return folder / PAGE
 
 
-def differing_settings(records: Sequence[Record]) -> dict[str, list[str]]:
-    """The settings that are not the same in all runs, as they are said, for each run; a dash where one has none."""
-    settings = [flat(record.config) for record in records]
+def differing_settings(configs: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """The settings that are not the same in all runs, as they are said, for each run; a dash where one has none.
+
+    Args:
+        configs: of each run, as its config.yaml holds them.
+    """
+    settings = [flat(config) for config in configs]
     keys = dict.fromkeys(key for one in settings for key in one if key not in PLACES)
     found = {key: [facts.setting(one[key]) if key in one else "–" for one in settings] for key in keys}
     return {key: values for key, values in found.items() if len(set(values)) > 1}
@@ -97,15 +101,19 @@ def _calibration(record: Record) -> measures.Calibration | None:
     return measures.calibration(result.outputs, record.temperature)
 
 
-def _curves(records: dict[str, Record]) -> dict[str, tuple[Any, Drawn]]:
-    """The curves over each other: figures, and how they stand in the page."""
+def curves(runs: Mapping[str, Rows]) -> dict[str, tuple[Any, Drawn]]:
+    """The curves over each other: figures, and how they stand in a page.
+
+    Args:
+        runs: the rows of each, by its name.
+    """
     found = {}
     for stage, pictures in reversed(STAGES.items()):
         for metric, title in METRICS.items():
             key = f"{stage}/{metric}"
-            series = {name: dict(points(record.rows, key)) for name, record in records.items()}
+            series = {name: dict(points(rows, key)) for name, rows in runs.items()}
             if any(series.values()):
-                figure = compared({name: record.rows for name, record in records.items()}, key)
+                figure = compared(runs, key)
                 stops = stops_of_series(series, 4 if metric == "loss" else 3)
                 missing = [name for name, points_ in series.items() if not points_]
                 note = f"Not measured in {', '.join(missing)}." if missing else ""

@@ -38,12 +38,12 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
         raise UserError(f"The report cannot be written to {folder}: {reason(error)}.") from error
 
 
-def predictions_csv(outputs: Outputs, rows: Tensor, shares: Tensor, classes: Sequence[str]) -> str:
-    """A line for each picture: its number among the source's, its class, and what the network says of it.
+def predictions_csv(outputs: Outputs, pictures: Sequence[str | int], shares: Tensor, classes: Sequence[str]) -> str:
+    """A line for each picture: its name, or number among the source's, its class, and what the network says of it.
 
     Args:
         outputs: of the set.
-        rows: int64 (pictures,), their numbers.
+        pictures: their names or numbers; what of a name is no UTF-8 is written as an escape.
         shares: their probabilities, (pictures, classes).
         classes: names.
     """
@@ -52,11 +52,12 @@ def predictions_csv(outputs: Outputs, rows: Tensor, shares: Tensor, classes: Seq
     top = range(1, min(TOP, len(classes)) + 1)
     writer.writerow(["picture", "truth", "right", *(f"{word}_{n}" for n in top for word in ("class", "probability"))])
     named = name_classes(shares, classes, TOP)
-    for row, label, right, said in zip(
-        rows.tolist(), outputs.labels.tolist(), outputs.right.tolist(), named, strict=True
+    for picture, label, right, said in zip(
+        pictures, outputs.labels.tolist(), outputs.right.tolist(), named, strict=True
     ):
         cells = [cell for name, share in said.top for cell in (name, f"{share:.6f}")]
-        writer.writerow([row, classes[label], int(right), *cells])
+        called = str(picture).encode("utf-8", "backslashreplace").decode()
+        writer.writerow([called, classes[label], int(right), *cells])
     return text.getvalue()
 
 

@@ -38,9 +38,10 @@ def why_not_paired(one: Result | None, other: Result | None) -> str:
     if one.outputs is None or other.outputs is None:
         return "One result is of an older version, without the answers to each picture."
     hashes = [result.figures.get("pictures_sha256") for result in (one, other)]
-    if IN_A_STORE in hashes:
+    if IN_A_STORE in hashes and (one.names is None or other.names is None):
         return "Their pictures lie in a store, so whether they are the same is not known."
-    if hashes[0] is None or hashes[0] != hashes[1] or len(one.outputs.labels) != len(other.outputs.labels):
+    same = one.names == other.names if IN_A_STORE in hashes else hashes[0] is not None and hashes[0] == hashes[1]
+    if not same or len(one.outputs.labels) != len(other.outputs.labels):
         return "They were not measured on the same pictures."
     labels = [result.figures.get("labels_sha256") for result in (one, other)]
     if labels[0] is None or labels[0] != labels[1]:

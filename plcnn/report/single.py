@@ -20,6 +20,7 @@ from plcnn.report.record import Record
 from plcnn.reproduce import flat
 from plcnn.results import STAGES as MEASURED
 from plcnn.run import next_command, short
+from plcnn.terminal import printable
 
 PAGE = "report.html"
 
@@ -52,11 +53,12 @@ def write(record: Record, folder: Path | None = None) -> Path:
     content: dict[str, str | bytes] = {}
     result = record.result
     if result and result.outputs and len(result.outputs.labels):
-        found, answers = _answers(record)
+        found, answers = answers_of(record)
         figures |= found
-        shown, images = _examples(record)
+        shown, images = examples_of(record)
         shares = probabilities(result.outputs.logits, record.temperature)
-        content["predictions.csv"] = files.predictions_csv(result.outputs, result.rows, shares, record.classes)
+        called = result.names or result.rows.tolist()
+        content["predictions.csv"] = files.predictions_csv(result.outputs, called, shares, record.classes)
     for name, figure in {**{name: figure for name, (figure, _) in figures.items()}, **images}.items():
         content[f"{name}.png"] = as_png(figure)
     measured, settings = accuracy(record), flat(record.config)
@@ -136,8 +138,12 @@ def accuracy(record: Record) -> dict[str, Any]:
     }
 
 
-def _answers(record: Record) -> tuple[dict[str, tuple[Any, Drawn]], dict[str, Any]]:
-    """Figures and numbers of the answers to each picture."""
+def answers_of(record: Record) -> tuple[dict[str, tuple[Any, Drawn]], dict[str, Any]]:
+    """Figures, and numbers, of the answers to each picture.
+
+    Args:
+        record: with a result that has outputs.
+    """
     assert record.result and record.result.outputs
     outputs, classes, heat = record.result.outputs, record.classes, record.temperature
     counts = outputs.confusion
@@ -169,8 +175,12 @@ def _matrix_note(classes: int) -> str:
     return f"Rows are the truth, columns what the network said.{shared}"
 
 
-def _examples(record: Record) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
-    """The kept pictures, each with what the network says of it: for the page, and as figures."""
+def examples_of(record: Record) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """The kept pictures, each with what the network says of it: for the page, and as figures.
+
+    Args:
+        record: with a result that has outputs.
+    """
     assert record.result and record.result.outputs
     outputs, classes = record.result.outputs, record.classes
     shown: dict[str, list[dict[str, Any]]] = {}
@@ -181,9 +191,13 @@ def _examples(record: Record) -> tuple[dict[str, list[dict[str, Any]]], dict[str
             continue
         said = name_classes(probabilities(outputs.logits[places], record.temperature), classes, files.TOP)
         truths = [classes[label] for label in outputs.labels[places].tolist()]
+        called = record.result.names
+        names = [printable(called[place]) if called else "" for place in places.tolist()]
         shown[title] = [
-            {"source": picture_data(image), "row": row, "truth": truth, "top": answer.top}
-            for image, row, truth, answer in zip(images, record.result.rows[places].tolist(), truths, said, strict=True)
+            {"source": picture_data(image), "row": row, "name": name, "truth": truth, "top": answer.top}
+            for image, row, name, truth, answer in zip(
+                images, record.result.rows[places].tolist(), names, truths, said, strict=True
+            )
         ]
         titles = [f"{truth}\n{a.label} {percent(a.probability)}" for truth, a in zip(truths, said, strict=True)]
         figures[kind] = pictures(images, titles)

@@ -147,7 +147,7 @@ def application(classifier: Classifier, max_upload_mb: float, host: str) -> Fast
             bool, Query(alias="saliency", description="Whether to show what the network looked at.")
         ] = False,
     ) -> Answers:
-        sent = await uploads(request, classifier.image_shape)
+        sent = await uploads(request, classifier.image_shape, classifier.resize)
         images = [upload.image for upload in sent]
         try:
             rows = torch.stack(await asyncio.gather(*map(shares.answer, images)))

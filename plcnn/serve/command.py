@@ -7,7 +7,7 @@ from plcnn.arguments import load_plugins
 from plcnn.command_parser import CommandParser
 from plcnn.errors import UserError
 from plcnn.serve.listening import listen
-from plcnn.terminal import say, warn
+from plcnn.terminal import printable, say, warn
 
 EPILOG = """examples:
   plcnn serve tb_logs/base/version_0
@@ -36,11 +36,18 @@ def run(arguments: list[str]) -> None:
             raise
         raise UserError(f"serve needs {error.name}: pip install 'plcnn[serve]'") from error
     from plcnn.api import load
+    from plcnn.data.pictures import MODES
     from plcnn.serve.device import device
 
     listening = listen(options.host, options.port)
     with listening:
         classifier = load(options.run).to(device(options.device))
+        if (channels := classifier.image_shape[0]) not in MODES:
+            raise UserError(
+                f"{printable(options.run)} takes {channels} channels, which no picture file has; plcnn predict reads"
+                " arrays.",
+                exit_code=2,
+            )
         app = application(classifier, options.max_upload_mb, options.host)
         host, port = listening.getsockname()[:2]
         say(

@@ -9,7 +9,7 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
 from torch import Tensor
 
-from plcnn.data.pictures import read_picture, why_unreadable
+from plcnn.data.pictures import Resize, read_picture, why_unreadable
 from plcnn.terminal import printable
 
 MOST_FILES = 64
@@ -46,12 +46,13 @@ class Upload(NamedTuple):
     image: Tensor
 
 
-async def uploads(request: Request, image_shape: tuple[int, int, int]) -> list[Upload]:
+async def uploads(request: Request, image_shape: tuple[int, int, int], resize: Resize) -> list[Upload]:
     """Read the pictures of a request; decoding does not hold up other requests.
 
     Args:
         request: a form with files, or a picture as its body.
         image_shape: channels, height and width to bring them to.
+        resize: how.
 
     Raises:
         HTTPException: 415 for a body of another kind, 422 naming every file that is no picture or if there is none; 400
@@ -67,7 +68,7 @@ async def uploads(request: Request, image_shape: tuple[int, int, int]) -> list[U
         raise HTTPException(415, f"Send a form (multipart/form-data) or a picture (image/*), not {kind or 'nothing'}.")
     if not files:
         raise HTTPException(422, "There is no file in the form.")
-    read = await asyncio.gather(*(asyncio.to_thread(_read, content, image_shape) for _, content in files))
+    read = await asyncio.gather(*(asyncio.to_thread(_read, content, image_shape, resize) for _, content in files))
     faults = [
         f"{printable(name) or 'the picture'} ({why})"
         for (name, _), why in zip(files, read, strict=True)
@@ -78,9 +79,9 @@ async def uploads(request: Request, image_shape: tuple[int, int, int]) -> list[U
     return [Upload(name, image) for (name, _), image in zip(files, read, strict=True) if isinstance(image, Tensor)]
 
 
-def _read(content: bytes, image_shape: tuple[int, int, int]) -> Tensor | str:
+def _read(content: bytes, image_shape: tuple[int, int, int], resize: Resize) -> Tensor | str:
     """The picture, or why it cannot be read."""
     try:
-        return torch.from_numpy(read_picture(io.BytesIO(content), image_shape).copy())
+        return torch.from_numpy(read_picture(io.BytesIO(content), image_shape, resize).copy())
     except Exception as error:  # of a damaged file, Pillow may raise anything
         return why_unreadable(error) if content else "it is empty"

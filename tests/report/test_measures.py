@@ -102,3 +102,10 @@ def test_two_runs_are_compared_by_mcnemars_exact_test() -> None:
 def test_results_of_other_pictures_are_not_compared(other: Result | None, reason: str) -> None:
     assert reason in why_not_paired(result(SAID), other)
     assert why_not_paired(other, result(SAID))
+
+
+def test_pictures_in_a_store_are_the_same_by_their_names() -> None:
+    one, other = (result(SAID, pictures_sha256=IN_A_STORE)._replace(names=[f"{n}.png" for n in range(9)]) for _ in "12")
+    assert why_not_paired(one, other) == ""
+    assert why_not_paired(one, other._replace(names=["x.png", *other.names[1:]])).startswith("They were not")
+    assert why_not_paired(one, other._replace(names=None)).startswith("Their pictures lie in a store")
