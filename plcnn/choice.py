@@ -9,6 +9,7 @@ from plcnn.errors import UserError, first_line
 from plcnn.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from plcnn.pretrained import LibraryWeights
     from plcnn.registry import Registry
 
 Models = Callable[[], list[str]]
@@ -28,6 +29,7 @@ class Choice:
     name: ClassVar[str] = ""
     builder: ClassVar[Callable[..., Any]]
     models: ClassVar[Models | None] = None
+    weights: ClassVar["LibraryWeights | None"] = None
     signature: ClassVar[inspect.Signature]
 
     def __init__(self, **arguments: Any) -> None:
@@ -63,6 +65,11 @@ class Choice:
             raise UserError(
                 f"{self.kind} {self!r} cannot be built: {type(error).__name__}: {first_line(error)}{where}", exit_code=2
             ) from error
+
+    def call(self, function: Callable[..., Any], **given: Any) -> Any:
+        """Call a function with those of the builder's arguments, and of `given`, that it names."""
+        accepted = inspect.signature(function).parameters
+        return function(**{k: v for k, v in {**self.arguments, **given}.items() if k in accepted})
 
     def as_dict(self) -> dict[str, Any]:
         """The choice as plain data, as it stands in YAML and in checkpoints."""

@@ -1,7 +1,7 @@
 """The LightningModule: a registered architecture with its loss, metrics, optimizer and schedule."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -19,14 +19,16 @@ from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
 from plcnn.data.in_memory import Picture, to_images
 from plcnn.data.loader import Batch
+from plcnn.data.pictures import Resize
+from plcnn.data.scaling import IMAGENET, Normalize, measured
 from plcnn.errors import UserError
 from plcnn.inference import predict_probabilities
 from plcnn.metrics import Accuracy, MeanLoss
-from plcnn.optim import Optimizer, optimizers
+from plcnn.optim import Optimizer, optimizers, scale_rates, trainable
 from plcnn.predictions import Prediction, check, name_classes
 from plcnn.schedules import Schedule, scheduler, schedules
 from plcnn.views import Views, mean_logits
-from plcnn.weights import load_weights
+from plcnn.weights import start_from
 
 LOGGED = ("train/loss", "train/acc", "val/loss", "val/acc")
 """What can be monitored during `fit`."""
@@ -47,17 +49,26 @@ class Classifier(LightningModule):
         optimizer: the optimizer, by name.
         schedule: the learning rate over the training, by name.
         label_smoothing: share of each label, 0 to 1, that is spread evenly over all classes.
-        mean: subtracted from each channel once pixels are scaled to 0..1; none by default.
-        std: divides each channel after that; none by default.
+        normalize: where mean and std come from if they are not given: "none", the training pictures ("data"), or
+            "imagenet", whose values networks trained on ImageNet expect.
+        mean: subtracted from each channel once pixels are scaled to 0..1.
+        std: divides each channel after that.
+        class_weights: what each class counts in the training loss: all alike ("none"), the rarer the more ("balanced",
+            1 on average over the pictures), or a number for each class.
         compile: whether and how `fit` compiles the network: true, or one of torch.compile's modes ("reduce-overhead"
             uses CUDA graphs); checkpoints are the same either way.
         tta: test-time augmentation of `test`, `validate` and `predict`: logits averaged over the picture and its mirror
             image ("flip"), and besides over both moved by a pixel ("flip_translate").
-        weights: a local file to start from: a checkpoint of the same architecture, or torchvision's or timm's weight
-            file for that model. Where it knows another number of classes, the last layer starts afresh.
+        weights: what to start from: a run folder, a checkpoint or weight file for the same architecture, or
+            "pretrained" (or "pretrained:TAG") for what torchvision or timm has trained. Where it knows other classes,
+            the head starts afresh.
+        resize: how `predict` brings pictures of another shape to the network's.
 
     Attributes:
         temperature: divides logits before they become probabilities, as fitted on the newest validation.
+        start: what the weights started from; None for a network's own initial ones and once a checkpoint is loaded.
+        frozen: parameters that a callback keeps from being trained for now; the optimizer knows them nevertheless.
+        rate_factors: what a callback multiplies the learning rate of single parameters with, by their names in `net`.
 
     Raises:
         UserError: if a name or an argument is unknown, or the network's output is not (batch, classes).
@@ -65,6 +76,7 @@ class Classifier(LightningModule):
 
     mean: Tensor
     std: Tensor
+    loss_weights: Tensor | None
 
     def __init__(
         self,
@@ -74,11 +86,14 @@ class Classifier(LightningModule):
         optimizer: Optimizer = "adam",  # type: ignore[assignment]
         schedule: Schedule = "constant",  # type: ignore[assignment]
         label_smoothing: float = 0.0,
+        normalize: Normalize = "none",
         mean: list[float] | None = None,
         std: list[float] | None = None,
+        class_weights: Literal["none", "balanced"] | list[float] = "none",
         compile: bool | CompileMode = False,
         tta: Views = "none",
         weights: str | None = None,
+        resize: Resize = "stretch",
     ) -> None:
         super().__init__()
         self.classes, self.image_shape = list(classes), (image_shape[0], image_shape[1], image_shape[2])
@@ -97,20 +112,31 @@ class Classifier(LightningModule):
                 "optimizer": self.optimizer_choice.as_dict(),
                 "schedule": self.schedule_choice.as_dict(),
                 "label_smoothing": label_smoothing,
+                "normalize": normalize,
                 "mean": mean,
                 "std": std,
+                "class_weights": class_weights,
                 "compile": compile,
                 "tta": tta,
+                "resize": resize,
                 "plugins": plugins.loaded(),
                 "started_from": weights,
             },
             logger=False,
         )
+        self.resize, self.class_weights = resize, class_weights
+        self._add_class_weights()
+        if normalize == "imagenet" and mean is None and std is None:
+            mean, std = IMAGENET.for_channels(self.image_shape[0])
         self._add_scaling(mean, std)
+        self.is_measured = normalize != "data" or self.scaled
         channels, height, _ = self.image_shape
         self.net = self.arch.build(num_classes=len(self.classes), in_channels=channels, image_size=height)
-        self.started_from = weights
-        self.fresh_tensors = load_weights(self.net, weights, len(self.classes)) if weights else []
+        self.start = start_from(self.net, weights, self.arch, self.classes, self.image_shape) if weights else None
+        if self.start:
+            self.hparams.update(started_from=self.start.origin)
+        self.frozen: list[torch.nn.Parameter] = []
+        self.rate_factors: dict[str, float] = {}
         self.net.to(memory_format=torch.channels_last)
         self._check_output()
         self._handed_over: set[str] = set()
@@ -129,6 +155,15 @@ class Classifier(LightningModule):
         if not (self.std > 0).all():
             raise UserError(f"--model.std must be above 0, got {std}.", exit_code=2)
         self.scaled = mean is not None or std is not None
+
+    def _add_class_weights(self) -> None:
+        given, count = self.class_weights, len(self.classes)
+        if isinstance(given, list) and (len(given) != count or not 0 < sum(given) < float("inf") or min(given) < 0):
+            raise UserError(
+                f"--model.class_weights needs {count} numbers of at least 0, one a class, got {given}.", exit_code=2
+            )
+        weights = torch.tensor(given, dtype=torch.float32) if isinstance(given, list) else None
+        self.register_buffer("loss_weights", weights, persistent=False)
 
     def _new_metrics(self, stage: str) -> MetricCollection:
         metrics: dict[str, Metric | MetricCollection] = {"loss": MeanLoss(), "acc": Accuracy()}
@@ -207,16 +242,33 @@ class Classifier(LightningModule):
             UserError: if a picture cannot be read, or an argument is out of its range.
         """
         check(top_k, threshold)
-        shares = predict_probabilities(self, to_images(pictures, self.image_shape), tta, batch_size)
+        shares = predict_probabilities(self, to_images(pictures, self.image_shape, self.resize), tta, batch_size)
         return name_classes(shares, self.classes, top_k, threshold)
 
     def setup(self, stage: str) -> None:
-        """Let a network that asks for it see pictures before a training that starts from its initial weights."""
+        """Measure the training pictures where that was asked for, and let a network see some that asks for it.
+
+        A network sees them before a training that starts from its initial weights.
+        """
+        if stage == "fit":
+            self._measure_data()
         init_from_images = getattr(self.net, "init_from_images", None)
-        if stage == "fit" and init_from_images and not self.started_from:
+        if stage == "fit" and init_from_images and not self.start:
             images, _ = self.trainer.datamodule.sets["train"]  # type: ignore[attr-defined]
             with torch.no_grad():
                 init_from_images(self._scaled(images[:MOST_FIRST_IMAGES]))
+
+    def _measure_data(self) -> None:
+        """Take mean and standard deviation, and the classes' weights, from the training pictures."""
+        images, labels = self.trainer.datamodule.sets["train"]  # type: ignore[attr-defined]
+        if not self.is_measured:
+            mean, std = measured(images)
+            self._add_scaling(mean, std)
+            self.hparams.update(mean=mean, std=std)
+            self.is_measured = True
+        if self.class_weights == "balanced":
+            counts = torch.bincount(labels.cpu(), minlength=len(self.classes))
+            self.loss_weights = len(labels) / ((counts > 0).sum() * counts.clamp(min=1))
 
     def on_fit_start(self) -> None:
         """Prepare the process for speed, and compile the network where that was asked for."""
@@ -257,7 +309,8 @@ class Classifier(LightningModule):
 
     def _measured(self, stage: str, logits: Tensor, batch: Batch, smoothing: float = 0.0) -> Tensor:
         """The mean cross-entropy of a batch, counted in the stage's metrics."""
-        loss = F.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
+        weights = self.loss_weights if stage == "train" else None
+        loss = F.cross_entropy(logits, batch.labels, weights, label_smoothing=smoothing)
         metrics = self.metrics[f"{stage}_metrics"]
         metrics["loss"].update(loss.detach(), len(batch.labels))
         # of mixed pictures, the class with the largest share
@@ -290,7 +343,9 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimizer and a schedule over as many steps as the trainer will take."""
-        optimizer = self.optimizer_choice.build(self.parameters())
+        with trainable(self.frozen):
+            optimizer = self.optimizer_choice.build(self.parameters())
+        scale_rates(optimizer, {self.net.get_parameter(name): by for name, by in self.rate_factors.items()})
         total_steps = self.trainer.estimated_stepping_batches
         if total_steps == float("inf"):
             raise UserError("A schedule needs to know how long training takes: give --trainer.max_epochs.", exit_code=2)

@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
         group = {"params": hidden, "lr": lr, "momentum": momentum, "normalize": normalize}
         super().__init__([group], {})
         self.param_groups += others.param_groups
-        others.state = self.state
+        self._share()
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
@@ -50,10 +50,11 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        group = self.param_groups[0]
-        for parameter in group["params"]:
-            if parameter.grad is not None:
-                self._step(parameter, group)
+        for group in self.param_groups:
+            for parameter in group["params"] if _is_hidden(group) else ():
+                if parameter.grad is not None:
+                    self._step(parameter, group)
+        self._share()
         self.others.step()
         return loss
 
@@ -70,7 +71,16 @@ class Muon(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state; the other optimizer goes on with its part."""
         super().load_state_dict(state_dict)
-        self.others.param_groups, self.others.state = self.param_groups[1:], self.state
+        self._share()
+
+    def _share(self) -> None:
+        """Give the other optimizer its groups, which may have been split, and the state."""
+        self.others.param_groups = [group for group in self.param_groups if not _is_hidden(group)]
+        self.others.state = self.state
+
+
+def _is_hidden(group: dict[str, Any]) -> bool:
+    return "normalize" in group
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Optimizers by name: builders that take the parameters first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch.nn import Parameter
@@ -188,3 +189,33 @@ def muon(
     hidden, head = by_kind[False][:-1], by_kind[False][-1:]
     others = [(head, head_lr), (by_kind[True], bias_lr)]
     return Muon(hidden, _decoupled_sgd(others, sgd_momentum, weight_decay, fused=False), lr, momentum, normalize)
+
+
+def scale_rates(optimizer: torch.optim.Optimizer, factors: Mapping[Parameter, float]) -> None:
+    """Multiply the learning rate of single parameters: each group is split by factor, the greatest first.
+
+    Args:
+        optimizer: changed in place; all else of its groups stays.
+        factors: by parameter; 1 for those that are not in it. Without any, nothing is split.
+    """
+    if not factors:
+        return
+    split = []
+    for group in optimizer.param_groups:
+        for factor in sorted({factors.get(parameter, 1.0) for parameter in group["params"]}, reverse=True):
+            params = [parameter for parameter in group["params"] if factors.get(parameter, 1.0) == factor]
+            split.append({**group, "params": params, "lr": group["lr"] * factor})
+    optimizer.param_groups[:] = split
+
+
+@contextmanager
+def trainable(frozen: Iterable[Parameter]) -> Iterator[None]:
+    """Let frozen parameters look trainable while an optimizer is built: they may thaw later."""
+    before = [(parameter, parameter.requires_grad) for parameter in frozen]
+    for parameter, _ in before:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter, required in before:
+            parameter.requires_grad_(required)

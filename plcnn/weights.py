@@ -1,27 +1,77 @@
-"""Weights from a local file to start a training from: a checkpoint of plcnn's, or a file of torchvision's or timm's."""
+"""Weights to start a training from: a file of plcnn's, torchvision's or timm's, a run, or a library's own."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from plcnn import checkpoint
+from plcnn import checkpoint, pretrained
 from plcnn.checkpoint_content import not_finite
+from plcnn.choice import Choice
+from plcnn.data.scaling import Scaling
 from plcnn.errors import UserError
+from plcnn.hashes import weights_hash
+from plcnn.layer_groups import head_of
 from plcnn.paths import expanded
+from plcnn.weight_files import read
 
-WRAPPERS = ("state_dict", "model")
-"""Keys under which training programs keep the weights in their files."""
 
-PREFIXES = ("net.", "module.")
-"""What stands before the names of weights in plcnn's checkpoints, and in those of DataParallel."""
+class Start(NamedTuple):
+    """What a training starts from.
+
+    Attributes:
+        origin: the file, or the library's name for its weights.
+        fresh: names of the tensors that start afresh.
+        notes: what else was changed, in words.
+        scaling: of the pictures that the weights were trained on; None: not known.
+        file: the file; None for a library's weights.
+        digest: SHA-256 of a library's weights.
+    """
+
+    origin: str
+    fresh: list[str]
+    notes: list[str]
+    scaling: Scaling | None = None
+    file: Path | None = None
+    digest: str | None = None
+
+
+def start_from(
+    network: nn.Module, weights: str, architecture: Choice, classes: Sequence[str], image_shape: tuple[int, int, int]
+) -> Start:
+    """Give a network the weights that were asked for.
+
+    The head starts afresh where they know other classes; a first convolution for another number of channels is summed
+    up or repeated, as timm does it, and one of another size starts afresh.
+
+    Args:
+        network: the network, changed in place.
+        weights: a file, a run folder (its best checkpoint is taken), `pretrained`, or `pretrained:TAG`.
+        architecture: what the network was built by.
+        classes: the class names.
+        image_shape: channels, height and width of a picture.
+
+    Raises:
+        UserError: if the weights cannot be read or loaded, or are not the network's.
+    """
+    channels, height, _ = image_shape
+    given = {"num_classes": len(classes), "in_channels": channels, "image_size": height}
+    if pretrained.tag_of(weights) is not None:
+        found = pretrained.load(architecture, weights, **given)
+        fresh, notes = _give(network, found.tensors, len(classes), f"{weights} ({found.name})")
+        return Start(found.name, fresh, notes, found.scaling, digest=weights_hash(found.tensors))
+    path = _file(weights)
+    held = read(path)
+    tensors = _adapted(network, held.tensors, architecture, given)
+    other = held.classes is not None and held.classes != list(classes)
+    fresh, notes = _give(network, tensors, len(classes), str(path), other)
+    return Start(str(path), fresh, notes, held.scaling, file=path)
 
 
 def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list[str]:
-    """Give a network the weights in a file.
-
-    Where the file was made for another number of classes, the tensors that depend on it keep their initial values.
+    """Give a network the weights in a file, as `start_from` does.
 
     Args:
         network: the network, changed in place.
@@ -29,14 +79,80 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
         num_classes: the network's number of classes.
 
     Returns:
-        Names of the tensors that kept their initial values.
+        Names of the tensors that start afresh.
 
     Raises:
         UserError: if the file cannot be read or was refused, or its tensors are not the network's.
     """
-    path = expanded(path)
-    found, own = _tensors(path), network.state_dict()
-    other_classes = {
+    return _give(network, read(expanded(path)).tensors, num_classes, str(path))[0]
+
+
+def _file(weights: str) -> Path:
+    path = expanded(weights)
+    try:
+        return checkpoint.find(path) if path.is_dir() else path
+    except UserError as error:
+        raise UserError(f"--model.weights: {error}", exit_code=2) from error
+
+
+def _give(
+    network: nn.Module, found: Mapping[str, Tensor], num_classes: int, what: str, other_classes: bool = False
+) -> tuple[list[str], list[str]]:
+    """Load what fits; returns the names of the tensors that start afresh, and what was changed in words.
+
+    Raises:
+        UserError: if something else than the head and the first convolution does not fit.
+    """
+    own = network.state_dict()
+    taken, notes = _for_channels(found, own)
+    fresh = {*_other_classes(taken, own, num_classes), *_other_kernels(taken, own)}
+    head = head_of(network, num_classes)
+    gives_features = not any(name in taken for name in head) and any(name in taken for name in own)
+    if other_classes or gives_features:
+        fresh |= set(head)
+    problems = _problems(taken, own, fresh)
+    if problems:
+        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
+        raise UserError(
+            f"--model.weights {what} does not fit the network: {problems[0]}{more}. "
+            "Choose the architecture and the arguments that the file was made with.",
+            exit_code=2,
+        )
+    if name := not_finite(taken):
+        raise UserError(f"--model.weights {what}: {name} holds values that are infinite or no numbers.", exit_code=2)
+    network.load_state_dict({**own, **{name: tensor for name, tensor in taken.items() if name not in fresh}})
+    _draw_small(network, fresh)
+    return sorted(fresh), notes
+
+
+def _draw_small(network: nn.Module, fresh: set[str]) -> None:
+    """Draw linear layers that start afresh by their number of inputs, as PyTorch does.
+
+    Some networks draw them by their number of outputs; with a few classes, on features that are no longer small, logits
+    would be some tens.
+    """
+    for name, layer in network.named_modules():
+        if isinstance(layer, nn.Linear) and f"{name}.weight" in fresh:
+            layer.reset_parameters()
+
+
+def _problems(found: Mapping[str, Tensor], own: Mapping[str, Tensor], fresh: set[str]) -> list[str]:
+    """What of the tensors does not fit, in words."""
+    counts = "num_batches_tracked"
+    return [
+        *(f"it has no {n}" for n in own if n not in found and n not in fresh and not n.endswith(counts)),
+        *(f"the network has no {name}" for name in found if name not in own),
+        *(
+            f"{name} is {_shape(found[name])} there and {_shape(own[name])} in the network"
+            for name in own
+            if name in found and name not in fresh and found[name].shape != own[name].shape
+        ),
+    ]
+
+
+def _other_classes(found: Mapping[str, Tensor], own: Mapping[str, Tensor], num_classes: int) -> set[str]:
+    """The tensors whose first dimension alone differs, where it is the number of classes."""
+    return {
         name
         for name, tensor in found.items()
         if name in own
@@ -44,58 +160,48 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
         and tensor.shape[1:] == own[name].shape[1:]
         and own[name].shape[0] == num_classes
     }
-    problems = [
-        *(f"it has no {name}" for name in own if name not in found and not name.endswith("num_batches_tracked")),
-        *(f"the network has no {name}" for name in found if name not in own),
-        *(
-            f"{name} is {_shape(found[name])} there and {_shape(own[name])} in the network"
-            for name in own
-            if name in found and name not in other_classes and found[name].shape != own[name].shape
-        ),
-    ]
-    if problems:
-        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
-        raise UserError(
-            f"--model.weights {path} does not fit the network: {problems[0]}{more}. "
-            "Choose the architecture and the arguments that the file was made with.",
-            exit_code=2,
-        )
-    if name := not_finite(found):
-        raise UserError(f"--model.weights {path}: {name} holds values that are infinite or no numbers.", exit_code=2)
-    network.load_state_dict({**own, **{name: found[name] for name in found if name not in other_classes}})
-    return sorted(other_classes)
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file under the names that a bare network gives them."""
+def _first_convolution(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> str:
+    name = next((name for name, tensor in own.items() if tensor.ndim == 4), "")
+    return name if name in found and found[name].ndim == 4 else ""
+
+
+def _other_kernels(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> set[str]:
+    """The first convolution, where its height and width alone differ: that of another stem."""
+    name = _first_convolution(found, own)
+    if not name or found[name].shape[:2] != own[name].shape[:2]:
+        return set()
+    return {name} if found[name].shape != own[name].shape else set()
+
+
+def _for_channels(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors with the first convolution for as many channels as the network's, and a note of it."""
+    name = _first_convolution(found, own)
+    if not name or found[name].shape[1] == own[name].shape[1] or found[name].shape[0] != own[name].shape[0]:
+        return dict(found), []
+    there, here = found[name].shape[1], own[name].shape[1]
+    filters = found[name].float()
+    if here == 1:
+        filters = filters.sum(1, keepdim=True)
+    else:
+        filters = filters.repeat(1, math.ceil(here / there), 1, 1)[:, :here] * (there / here)
+    return {**found, name: filters}, [f"{name} from {there} channel{'s' if there > 1 else ''} to {here}"]
+
+
+def _adapted(
+    network: nn.Module, found: dict[str, Tensor], architecture: Choice, given: dict[str, int]
+) -> Mapping[str, Tensor]:
+    """The tensors of a file, through the architecture's own adaptation where they do not fit as they are."""
+    own = network.state_dict()
+    fresh = _other_classes(found, own, given["num_classes"])
+    if architecture.weights is None or architecture.weights.adapted is None or not _problems(found, own, fresh):
+        return found
     try:
-        content = _read_safetensors(path) if path.suffix == ".safetensors" else checkpoint.read_safely(path)
-    except UserError as error:
-        raise UserError(f"--model.weights: {error}", exit_code=2) from error
-    for key in WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-    if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
-        raise UserError(f"--model.weights {path}: holds no weights, that is tensors by name.", exit_code=2)
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-    for prefix in PREFIXES:
-        if any(name.startswith(prefix) for name in tensors):
-            tensors = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-    return tensors
-
-
-def _read_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is no plain file.")
-    try:
-        return load_file(path)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or 'there is no such file'}.") from error
-    except SafetensorError as error:
-        raise UserError(f"{path}: no safetensors file, or a broken one.") from error
+        adapted: Mapping[str, Tensor] = architecture.call(architecture.weights.adapted, tensors=dict(found), **given)
+        return adapted
+    except Exception:  # they are no weights of this network; what does not fit is told by who loads them
+        return found
 
 
 def _shape(tensor: Tensor) -> str:

@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from support import TINY, Outcome
 
 import plcnn as product
-from plcnn.checkpoint import find
+from plcnn.architectures import architectures
+from plcnn.checkpoint import find, read
 from plcnn.errors import UserError
-from plcnn.weights import load_weights
+from plcnn.weights import load_weights, start_from
 
 Command = Callable[..., Outcome]
 
@@ -44,10 +45,33 @@ def test_files_of_several_programs_are_read(how: str, tmp_path: Path) -> None:
 
 def test_another_number_of_classes_starts_the_last_layer_afresh(tmp_path: Path) -> None:
     expected = saved("plain", tmp_path / "w.pth", num_classes=1000)
-    own, before = network(), network().state_dict()
+    own = network()
+    torch.nn.init.constant_(own.head.logits.weight, 9)
     assert load_weights(own, tmp_path / "w.pth", 10) == ["head.logits.bias", "head.logits.weight"]
-    for name, tensor in own.state_dict().items():
-        assert torch.equal(tensor, before[name] if "logits" in name else expected[name])
+    assert all(torch.equal(t, expected[name]) for name, t in own.state_dict().items() if "logits" not in name)
+    drawn = own.head.logits.weight.detach().abs()  # by its six inputs, whatever the network's own initialisation
+    assert float(drawn.min()) > 0 and 0.3 < float(drawn.max()) <= 6**-0.5
+
+
+def test_weights_of_as_many_other_classes_start_the_last_layer_afresh(plcnn: Command) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    run = "tb_logs/run/version_0"
+    content = read(find(run))
+    architecture, held = architectures.choose("linear"), content["state_dict"]["net.dense.weight"]
+    classes = content["hyper_parameters"]["classes"]
+    for own, fresh in ((classes, []), (classes[::-1], ["dense.bias", "dense.weight"])):
+        start = product.build("linear", image_size=8)
+        assert start_from(start, run, architecture, own, (3, 8, 8)).fresh == fresh
+        assert torch.equal(start.dense.weight, held) == (not fresh)
+
+
+def test_weights_without_a_head_leave_the_networks_own(tmp_path: Path) -> None:
+    tensors = saved("plain", tmp_path / "w.pth")
+    torch.save({k: v for k, v in tensors.items() if "logits" not in k}, "features.pth")
+    assert load_weights(network(), "features.pth", 10) == ["head.logits.bias", "head.logits.weight"]
+    torch.save({k: v for k, v in tensors.items() if k != "head.logits.bias"}, "half.pth")
+    with pytest.raises(UserError, match="it has no head.logits.bias"):
+        load_weights(network(), "half.pth", 10)
 
 
 def test_what_does_not_fit_is_told_and_changes_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every model of timm, by its name there, with fresh weights; needs the optional package timm.
+"""Every model of timm, by its name there, with fresh weights or the library's; needs the optional package timm.
 
 The library and its models' papers: https://huggingface.co/docs/timm/models
 
@@ -8,19 +8,22 @@ Departures from the library:
 - `stem="small"` leaves small pictures their size in the first layers, see `plcnn.small_stem`; a vision transformer
   gets patches of about an eighth of the picture's side.
 
-Initialisation is the library's. With the original stem, 1000 classes and 3 channels its weight files fit.
+Initialisation is the library's. Its weights fit: for other classes, channels and stems see `plcnn.weights`.
 """
 
 import inspect
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from plcnn.architectures import register
+from plcnn.data.scaling import Scaling
 from plcnn.errors import UserError
 from plcnn.library_models import check_name, failures_in_words
+from plcnn.pretrained import LibraryWeights, Pretrained, not_loaded, unknown_tag
 from plcnn.ranges import check_rate
 from plcnn.small_stem import Stem, small_stem
 
@@ -34,7 +37,78 @@ def models() -> list[str]:
     return list(_library().list_models())
 
 
-@register(models=models)
+def pretrained(tag: str, model: str, in_channels: int, image_size: int, stem: Stem) -> Pretrained:
+    """The library's weights for a model, by timm itself brought to this many channels and this size.
+
+    Args:
+        tag: a1_in1k, say; empty for the library's default.
+        model: the model's name in timm.
+        in_channels: channels of a picture.
+        image_size: height and width of a picture in pixels.
+        stem: as for the network.
+
+    Raises:
+        UserError: if there is no such model or tag, or the file cannot be loaded.
+    """
+    library = _library()
+    check_name("timm", model, models())
+    known = [name for name in library.list_pretrained(f"{model}*") if name.partition(".")[0] == model]
+    tags = [name.partition(".")[2] for name in known]
+    if not known or (tag and tag not in tags):
+        raise unknown_tag(f"timm's {model}", tag, tags)
+    found = library.get_pretrained_cfg(f"{model}.{tag}" if tag else model)
+    name = f"{model}.{found.tag}" if found.tag else model
+    overlay, cached = {}, _in_the_cache(found.hf_hub_id)
+    if cached:
+        overlay = {"file": cached, "custom_load": False}
+    try:
+        tensors = _through_timm(name, stem, image_size, overlay, in_chans=in_channels)
+    except Exception as error:  # of the network, of the disk, of a broken file
+        where = f"the hub's {found.hf_hub_id}" if found.hf_hub_id else str(found.url)
+        way_out = "take the file from a machine that has one, and name it"
+        raise not_loaded(f"timm's {name}", where, error, way_out) from error
+    return Pretrained(tensors, f"timm's {name}", Scaling(list(found.mean), list(found.std)))
+
+
+def adapted(tensors: Mapping[str, Tensor], model: str, image_size: int, stem: Stem) -> Mapping[str, Tensor]:
+    """The tensors of a weight file for this model, by timm itself brought to this size.
+
+    Args:
+        tensors: by their names in timm, or in the files of a model's authors, as far as timm reads those.
+        model: the model's name in timm.
+        image_size: height and width of a picture in pixels.
+        stem: as for the network.
+    """
+    found = _library().get_pretrained_cfg(model)
+    head, first = (tensors.get(f"{name}.weight") for name in (found.classifier, found.first_conv))
+    classes = found.num_classes if head is None else len(head)
+    channels = 3 if first is None else first.shape[1]
+    overlay = {"state_dict": dict(tensors), "num_classes": classes, "custom_load": False}
+    overlay["input_size"] = (channels, *found.input_size[1:])
+    return _through_timm(model, stem, image_size, overlay, num_classes=classes, in_chans=channels)
+
+
+def _through_timm(
+    name: str, stem: Stem, image_size: int, overlay: dict[str, Any], **arguments: Any
+) -> dict[str, Tensor]:
+    """The weights of timm's own network, with its stem and size as far as they are arguments of the model."""
+    library, model = _library(), name.partition(".")[0]
+    with torch.device("meta"):
+        probe = library.create_model(model)
+    arguments |= _sizes(probe, model, stem, image_size)[0]
+    network: nn.Module = library.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
+    return network.state_dict()
+
+
+def _in_the_cache(hub_id: str | None) -> str | None:
+    """The file in the hub's cache: the hub is then not asked whether it has a newer one."""
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(hub_id, "model.safetensors") if hub_id else None
+    return cached if isinstance(cached, str) else None
+
+
+@register(models=models, weights=LibraryWeights(pretrained, adapted))
 def timm(
     num_classes: int,
     in_channels: int = 3,
@@ -73,17 +147,8 @@ def timm(
             arguments[key] = rate
         elif rate:
             raise UserError(f"{key}: got {rate}, but timm's {model} has no {key}; leave it out.", exit_code=2)
-    if "img_size" in accepted:
-        arguments["img_size"] = image_size
-    surgery = False
-    if stem == "small":
-        first = next((layer for layer in probe.modules() if isinstance(layer, nn.Conv2d)), None)
-        if first and first.kernel_size == first.stride and {"img_size", "patch_size"} <= accepted:
-            arguments["patch_size"] = _small_patch(model, int(first.stride[0]), image_size)
-        else:
-            surgery, factor = True, small_stem(probe)
-            if "img_size" in accepted:  # what counts positions must count those that the small stem leaves
-                arguments["img_size"] *= factor
+    sizes, surgery = _sizes(probe, model, stem, image_size)
+    arguments |= sizes
 
     def create() -> nn.Module:
         network: nn.Module = library.create_model(model, pretrained=False, **arguments)
@@ -99,6 +164,19 @@ def timm(
     if logits.shape != (2, num_classes):
         raise UserError(f"model: timm's {model} gives features instead of one logit a class; choose another.", 2)
     return network
+
+
+def _sizes(probe: nn.Module, model: str, stem: Stem, image_size: int) -> tuple[dict[str, int], bool]:
+    """The model's arguments that depend on the picture's size, and whether the stem is to be made small afterwards."""
+    accepted = _parameters(type(probe))
+    arguments = {"img_size": image_size} if "img_size" in accepted else {}
+    if stem == "original":
+        return arguments, False
+    first = next((layer for layer in probe.modules() if isinstance(layer, nn.Conv2d)), None)
+    if first and first.kernel_size == first.stride and {"img_size", "patch_size"} <= accepted:
+        return {**arguments, "patch_size": _small_patch(model, int(first.stride[0]), image_size)}, False
+    factor = small_stem(probe)  # what counts positions must count those that the small stem leaves
+    return {key: size * factor for key, size in arguments.items()}, True
 
 
 def _library() -> ModuleType:

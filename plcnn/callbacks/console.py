@@ -10,11 +10,16 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from plcnn import terminal
 from plcnn.callbacks.checkpoints import Checkpoints
 from plcnn.callbacks.early_stopping import EarlyStopping
+from plcnn.callbacks.finetune import FineTune
 from plcnn.callbacks.history import history_of
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
+from plcnn.data.scaling import Scaling
 from plcnn.layers import as_text, counts, layer_table
+from plcnn.pretrained import scaled_otherwise
 from plcnn.run import next_command, run_folder, short
+from plcnn.terminal import printable
+from plcnn.weights import Start
 
 MOST_LAYERS = 40
 """Networks of more layers are summarised without the table of layers; `plcnn show` draws pictures, not layers."""
@@ -58,14 +63,18 @@ class Opening(Callback):
         assert isinstance(pl_module, Classifier) and isinstance(data, ImageData)
         trainable, statistics = self._counts
         sets = data.counts()
+        if trainer.is_global_zero and (words := _scaled_otherwise(pl_module)):
+            terminal.warn(words)
         say(
             trainer,
             f"training   {pl_module.arch.short()}: {trainable:,} trainable parameters, {statistics:,} statistics\n"
-            f"{_started_from(pl_module)}{self._going_on(trainer)}"
+            f"{_started_from(pl_module.start)}{self._going_on(trainer)}"
             f"on         {data.source_choice.name}: {sets['train']:,} training and {sets['val']:,} validation pictures "
             f"of {len(data.classes)} classes, {' × '.join(map(str, data.image_shape))}\n"
+            f"{_pictures(data)}"
             f"with       {_device(trainer)}, {trainer.precision}, {_batch(trainer, data.batch_size)}\n"
             f"optimizer  {pl_module.optimizer_choice!r}, schedule {pl_module.schedule_choice!r}\n"
+            f"{_fine_tuning(trainer)}"
             f"run folder {run_folder(trainer)}",
         )
 
@@ -154,9 +163,30 @@ def _why(trainer: Trainer) -> tuple[str, str]:
     return f"after epoch {epoch}", further
 
 
-def _started_from(classifier: Classifier) -> str:
-    fresh = f"; afresh: {', '.join(classifier.fresh_tensors)}" if classifier.fresh_tensors else ""
-    return f"from       {classifier.started_from}{fresh}\n" if classifier.started_from else ""
+def _started_from(start: Start | None) -> str:
+    if start is None:
+        return ""
+    fresh = [f"afresh: {', '.join(start.fresh)}"] if start.fresh else []
+    return f"from       {'; '.join([start.origin, *fresh, *start.notes])}\n"
+
+
+def _scaled_otherwise(classifier: Classifier) -> str:
+    if not classifier.start or not classifier.start.scaling:
+        return ""
+    own = Scaling(*(values.flatten().tolist() for values in (classifier.mean, classifier.std)))
+    return scaled_otherwise(classifier.start.scaling, own)
+
+
+def _fine_tuning(trainer: Trainer) -> str:
+    epoch = len(history_of(trainer).rows)  # the loops are restored later
+    words = next((c.in_words(epoch) for c in trainer.callbacks if isinstance(c, FineTune)), "")
+    return f"finetune   {words}\n" if words else ""
+
+
+def _pictures(data: ImageData) -> str:
+    """Where pictures lie that were brought to their shape."""
+    lines = dict.fromkeys(printable(made.words) for made in data.preparations)
+    return "".join(f"pictures   {line}\n" for line in lines)
 
 
 def _device(trainer: Trainer) -> str:

@@ -16,6 +16,7 @@ from plcnn.errors import first_line
 from plcnn.files import failing_softly
 from plcnn.hashes import weights_hash
 from plcnn.run import newest_config, run_folder
+from plcnn.weights import Start
 
 OnStart = Callable[[Path, dict[str, Any]], None]
 
@@ -39,7 +40,7 @@ class Manifest(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:
             return
         config = newest_config(self.folder)
-        weights = getattr(pl_module, "started_from", None)
+        start = getattr(pl_module, "start", None)
         session = {
             "command": self.command,
             "config": config and config.name,
@@ -50,7 +51,7 @@ class Manifest(Callback):
             "versions": manifest.versions(),
             "git": manifest.git_states(),
             "plugins": manifest.file_hashes(plugins.loaded()),
-            "weights": manifest.file_hashes([weights] if weights else []),
+            "weights": _started_from(start) if start else {},
             "data": manifest.data_facts(trainer.datamodule),
             "ended": None,
         }
@@ -107,6 +108,11 @@ def _device(trainer: Trainer) -> dict[str, Any]:
         "precision": str(trainer.precision),
         "float32_matmul": torch.get_float32_matmul_precision(),
     }
+
+
+def _started_from(start: Start) -> dict[str, str | None]:
+    """What the weights started from, with its hash."""
+    return manifest.file_hashes([start.file]) if start.file else {start.origin: start.digest}
 
 
 def _weights(trainer: Trainer, pl_module: LightningModule) -> str | None:
