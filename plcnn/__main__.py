@@ -16,15 +16,23 @@ COMMANDS = {
     "export": "write a network as ONNX, .pt2 or safetensors, checked against its checkpoint",
     "serve": "serve a page and an HTTP API that name the classes of pictures",
     "reproduce": "run a run again and say whether the result is the same",
+    "tune": "suggest a learning rate or a batch size: plcnn tune lr --config ...",
+    "sweep": "repeat a training over seeds or folds, or search for its best settings",
+    "check": "look for what is wrong with pictures: plcnn check pictures/",
     "show": "draw training pictures, plain and augmented",
     "archs": "list the architectures; explain or check one",
+    "datasets": "list the data sets; explain one",
 }
 
 WITHOUT_TRAINER = {
     "archs": "plcnn.archs.command",
+    "check": "plcnn.inspection.command",
+    "datasets": "plcnn.datasets.command",
     "report": "plcnn.report.command",
     "reproduce": "plcnn.reproduce",
     "serve": "plcnn.serve.command",
+    "sweep": "plcnn.sweep.command",
+    "tune": "plcnn.tune.command",
 }
 """The modules of the commands that are not LightningCLI's; each has a function `run`."""
 
@@ -37,6 +45,7 @@ commands:
 
 plcnn COMMAND --help                       all options of a command
 plcnn archs NAME                           the arguments and layers of an architecture
+plcnn datasets NAME                        what a data set holds, its arguments, where its files go
 plcnn fit --config configs/quickstart.yaml a first run: small, no download
 plcnn --version                            versions
 """

@@ -4,12 +4,14 @@ import contextlib
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
@@ -26,6 +28,7 @@ from plcnn.callbacks.console import Ending, EpochLine, Opening
 from plcnn.callbacks.curves import Curves
 from plcnn.callbacks.early_stopping import EarlyStopping
 from plcnn.callbacks.ema import EMA
+from plcnn.callbacks.finetune import FineTune
 from plcnn.callbacks.finite import FiniteLoss
 from plcnn.callbacks.health import Health
 from plcnn.callbacks.history import History
@@ -35,6 +38,7 @@ from plcnn.callbacks.manifest import Manifest, OnStart
 from plcnn.callbacks.outputs import CollectOutputs, outputs_of
 from plcnn.callbacks.progress_bar import ProgressBar
 from plcnn.callbacks.save_config import SaveConfig
+from plcnn.callbacks.split_file import SplitFile
 from plcnn.callbacks.step_seeds import StepSeeds
 from plcnn.callbacks.tensorboard import TensorBoard
 from plcnn.callbacks.watchdog import Watchdog
@@ -48,12 +52,13 @@ from plcnn.checks import (
     check_something_is_trained,
     check_test_after,
     check_trainer,
+    validates,
 )
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError, WrongCommandLine, first_line
 from plcnn.event_files import cut_back
-from plcnn.origin import FROM_CHECKPOINT, Origin
+from plcnn.origin import FROM_CHECKPOINT, FROM_DATA, WITHOUT_DATA, Origin
 from plcnn.parser import CHOICES, Parser
 from plcnn.processes import await_all, is_of_another, meet_anew
 from plcnn.resume import NEWEST, given, named_run
@@ -74,6 +79,7 @@ CALLBACKS: dict[str, type[Callback]] = {
     "curves": Curves,
     "tensorboard": TensorBoard,
     "opening": Opening,
+    "finetune": FineTune,
     "watchdog": Watchdog,
 }
 """The callbacks that have a key of their own; adding others to `trainer.callbacks` leaves them in place."""
@@ -162,8 +168,11 @@ class CLI(LightningCLI):
         for key, callback in CALLBACKS.items():
             parser.add_lightning_class_args(callback, key)
         parser.link_arguments("seed_everything", "data.seed")
-        parser.link_arguments("data.classes", "model.classes", apply_on="instantiate")
-        parser.link_arguments("data.image_shape", "model.image_shape", apply_on="instantiate")
+        for key in FROM_DATA:
+            if self.command in WITHOUT_DATA:
+                parser.link_arguments("name", f"model.{key}", compute_fn=partial(self.origin.held, key))
+            else:
+                parser.link_arguments(f"data.{key}", f"model.{key}", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse, with the checkpoint's settings as the layer below configs and flags."""
@@ -236,9 +245,7 @@ class CLI(LightningCLI):
             if not self.origin.run:
                 check_epochs_are_left(config["trainer"], self.origin.epochs(), self.origin.checkpoint)
             for key in ("early_stopping", "checkpoints"):
-                check_monitor(
-                    key, config[key]["monitor"], config["data"]["val_fraction"], config[key].get("enabled", True)
-                )
+                check_monitor(key, config[key]["monitor"], validates(config["data"]), config[key].get("enabled", True))
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
@@ -251,11 +258,13 @@ class CLI(LightningCLI):
                 raise UserError(reason, exit_code=2) from error
             raise
         self.origin.refuse_other_data(self.model)
+        if self.command == "fit":
+            self.config[self.command]["data"].update(Namespace(self.datamodule.keep_shape()))
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Build the trainer around a run folder."""
         config = self._get(self.config_init, "trainer")
-        folder = self._run_folder(config["default_root_dir"])
+        folder = self._folder = self._run_folder(config["default_root_dir"])
         if self.origin.run and _is_rank_zero() and not config["fast_dev_run"]:
             cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
         most = config["max_epochs"]
@@ -264,7 +273,7 @@ class CLI(LightningCLI):
         if config["logger"] in (None, True):
             config["logger"] = self._logger(folder) if self.command in ("fit", "test") else False
         config["default_root_dir"] = str(folder or config["default_root_dir"])
-        if not self.datamodule.val_fraction:
+        if not self.datamodule.validates:
             config["limit_val_batches"] = 0
         if self._get(self.config, "profile"):
             config["profiler"] = StepProfiler()
@@ -276,10 +285,7 @@ class CLI(LightningCLI):
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, MisconfigurationException) as error:
-            if folder:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()  # possible for an empty folder alone: the new one
-                    folder.parent.rmdir()
+            _remove_if_empty(folder)
             raise UserError(f"--trainer: {' '.join(str(error).split())}", exit_code=2) from error
 
     def _run_folder(self, root: str) -> Path | None:
@@ -298,7 +304,7 @@ class CLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
         first = [c for c in callbacks if isinstance(c, Watchdog)]  # notes where a rank is before ranks wait for others
         ours: list[Callback] = [*first, FiniteLoss(), CollectOutputs(), WithinEpoch(), History(), StepSeeds()]
-        ours += [self.manifest, Interruption()]
+        ours += [self.manifest, SplitFile(), Interruption()]
         ours += [*(c for c in callbacks if c not in first), Ending()]
         if self.command == "fit":
             ours.insert(0, SaveConfig(self._parser(self.command), self.config[self.command]))
@@ -315,6 +321,13 @@ class CLI(LightningCLI):
             kwargs["ckpt_path"] = self.origin.checkpoint
         return kwargs if subcommand in ("show", "export") else {**kwargs, "weights_only": True}
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except UserError:
+            _remove_if_empty(self._folder)
+            raise
+
     def validate(self, **kwargs: Any) -> None:
         """Measure a checkpoint on the validation pictures."""
         self._measure("validate", kwargs)
@@ -330,7 +343,8 @@ class CLI(LightningCLI):
             results.report(command, metrics, kwargs["ckpt_path"])
             images, rows = self.datamodule.evaluated
             outputs, temperature = outputs_of(self.trainer), self.model.temperature
-            kept = results.keep(command, metrics, kwargs["ckpt_path"], outputs, images, rows, temperature)
+            names = self.datamodule.evaluated_names
+            kept = results.keep(command, metrics, kwargs["ckpt_path"], outputs, images, rows, temperature, names)
             if kept and self._get(self.config, "report"):  # type: ignore[attr-defined]
                 from plcnn.report.command import after
 
@@ -349,6 +363,14 @@ def _is_rank_zero() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
+def _remove_if_empty(folder: Path | None) -> None:
+    """Take a new run folder away to which nothing has been written."""
+    if folder:
+        with contextlib.suppress(OSError):  # it is not empty, or its parent holds other runs
+            folder.rmdir()
+            folder.parent.rmdir()
+
+
 def _usage(command: str) -> str:
     pictures = " [PICTURE ...]" if command == "predict" else ""
     return f"plcnn {command}{' RUN' if command in FROM_CHECKPOINT else ''}{pictures} [options]"
@@ -358,12 +380,13 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def run(arguments: list[str], on_start: OnStart | None = None) -> CLI:
+def run(arguments: list[str], on_start: OnStart | None = None, command_class: Callable[..., CLI] = CLI) -> CLI:
     """Run one of LightningCLI's commands.
 
     Args:
         arguments: the command line without the program's name; the first is the command.
         on_start: for `fit`: called with the run folder and its manifest's new entry, before the first step.
+        command_class: what runs it: another one does something else with what `fit` would train.
 
     Returns:
         The command, with its trainer, model and data.
@@ -390,8 +413,9 @@ def run(arguments: list[str], on_start: OnStart | None = None) -> CLI:
     load_plugins(arguments[1:])
     meet_anew()
     try:
-        command = CLI(arguments, folder, typed, on_start, alone)
-        await_all(command.trainer)
+        command = command_class(arguments, folder, typed, on_start, alone)
+        if hasattr(command, "trainer"):
+            await_all(command.trainer)
         return command
     except WrongCommandLine as error:
         raise UserError(str(error), exit_code=2) from error

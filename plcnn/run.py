@@ -18,7 +18,7 @@ MOST_BYTES = 200
 """Of a run's name; file systems take 255."""
 
 
-def new_run_folder(root: str | Path, name: str) -> Path:
+def new_run_folder(root: str | Path, name: str, stem: str = "version") -> Path:
     """Make the run folder with the next free number.
 
     Making the folder is what claims the number, so two runs that start together get two folders.
@@ -26,6 +26,7 @@ def new_run_folder(root: str | Path, name: str) -> Path:
     Args:
         root: folder of all runs.
         name: what the run is called; a folder name.
+        stem: what stands before the number.
 
     Raises:
         UserError: if the name is no folder name, or the folder cannot be made.
@@ -37,9 +38,9 @@ def new_run_folder(root: str | Path, name: str) -> Path:
     parent = expanded(root) / name
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        number = max((_number(p.name) for p in parent.iterdir()), default=-1) + 1
+        number = max((_number(p.name, stem) for p in parent.iterdir()), default=-1) + 1
         while True:
-            folder = parent / f"version_{number}"
+            folder = parent / f"{stem}_{number}"
             try:
                 folder.mkdir()
                 return folder
@@ -91,6 +92,6 @@ def next_command(command: str, folder: Path) -> str:
     return f"plcnn {command} {shlex.quote(short(folder))}{files}"
 
 
-def _number(name: str) -> int:
-    digits = name.removeprefix("version_")
-    return int(digits) if name.startswith("version_") and digits.isdecimal() else -1
+def _number(name: str, stem: str = "version") -> int:
+    digits = name.removeprefix(f"{stem}_")
+    return int(digits) if name.startswith(f"{stem}_") and digits.isdecimal() else -1

@@ -1,0 +1,160 @@
+"""The batch size: doubled until memory, the pictures or a limit end it, or twice as many are no faster.
+
+Each size is one trial of Lightning's Tuner, which knows when a device's memory is full.
+"""
+
+import resource
+import sys
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch.tuner.tuning import Tuner
+
+from plcnn.tune.trial import Trial
+
+LARGEST = 8192
+"""Lightning's Tuner (2.6) tries no larger one."""
+
+ENOUGH = 0.95
+"""The smallest size with this share of the best speed is suggested."""
+
+LEVEL = 1.05
+"""A size that is not so many times as fast as the best before it brings nothing; two in a row end the search."""
+
+
+class Size(NamedTuple):
+    """What was measured of a batch size.
+
+    Attributes:
+        pictures: in a batch.
+        speed: pictures a second, from the second step on.
+        memory: the most bytes in use: of the GPU, or of the process.
+    """
+
+    pictures: int
+    speed: float
+    memory: int
+
+
+class Scaling(NamedTuple):
+    """What a search for a batch size found.
+
+    Attributes:
+        sizes: the smallest first.
+        suggestion: the smallest that is about as fast as the fastest.
+        ended: why the search ended.
+    """
+
+    sizes: list[Size]
+    suggestion: int
+    ended: str
+
+
+def scale(trial: Trial, steps: int, first: int, largest: int) -> Scaling:
+    """Try batch sizes, each twice the one before.
+
+    Args:
+        trial: what is trained.
+        steps: optimizer steps of each size, 3 or more; the first is not timed, nor the last.
+        first: the first size.
+        largest: the last at most.
+
+    Raises:
+        RuntimeError: if not even the first size fits the memory.
+    """
+    trial.datamodule.prepare_data()
+    trial.datamodule.setup("fit")
+    there = trial.datamodule.counts()["train"]
+    largest = min(largest, LARGEST)
+    sizes: list[Size] = []
+    size, idle = first, 0
+    while True:
+        measured = _measure(trial, size, steps)
+        if measured is None:
+            ended = f"the device's memory does not hold a batch of {size}"
+            break
+        best = max((one.speed for one in sizes), default=0.0)
+        idle = 0 if measured.speed >= LEVEL * best else idle + 1
+        sizes.append(measured)
+        if idle == 2:
+            ended = "twice as many pictures at once are no faster"
+            break
+        if 2 * size > largest:
+            ended = f"the next would be above the largest size, {largest:,}"
+            break
+        if 2 * size > there:
+            ended = f"the next would be more than the {there:,} training pictures"
+            break
+        size *= 2
+    if not sizes:
+        raise RuntimeError(ended)
+    return Scaling(sizes, suggested(sizes), ended)
+
+
+def suggested(sizes: list[Size]) -> int:
+    """The smallest size with about the best speed.
+
+    Args:
+        sizes: one or more.
+    """
+    best = max(size.speed for size in sizes)
+    return min(size.pictures for size in sizes if size.speed >= ENOUGH * best)
+
+
+def _measure(trial: Trial, size: int, steps: int) -> Size | None:
+    """One trial; none where the memory is full."""
+    device, marks = trial.trainer.strategy.root_device, []
+
+    def mark(_: Any, inputs: tuple[torch.Tensor]) -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        marks.append((time.perf_counter(), len(inputs[0])))
+
+    _forget_peak(device)
+    handle = trial.model.register_forward_pre_hook(mark)
+    try:
+        fitting = Tuner(trial.trainer).scale_batch_size(
+            trial.model,
+            datamodule=trial.datamodule,
+            steps_per_trial=steps,
+            init_val=size,
+            max_trials=1,
+            max_val=size + 1,  # it ends before a size that is no smaller
+        )
+    finally:
+        handle.remove()
+    if fitting != size:
+        return None
+    return Size(size, speed_of(marks[1:]), _peak(device))
+
+
+def speed_of(marks: list[tuple[float, int]]) -> float:
+    """Pictures a second of the fastest step: what else the machine does slows the others.
+
+    Args:
+        marks: when each batch was begun, and its pictures; the last one is the end of those before it.
+    """
+    steps = pairwise(marks)
+    return max(pictures / max(end - start, 1e-9) for (start, pictures), (end, _) in steps)
+
+
+def _forget_peak(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):  # Linux alone can
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere
