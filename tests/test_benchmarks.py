@@ -91,6 +91,25 @@ def test_predict() -> None:
     assert rows[0]["of network"] == rows[1]["of reading"] == 1 and all(row["pictures/s"] > 0 for row in rows)
 
 
+def test_streaming() -> None:
+    rows = run(
+        "streaming", "--kind", "small", "--pictures", "40", "--image_size", "8", "--repeats", "1", "--workers", "2"
+    )
+    assert [row["pictures"] for row in rows] == [
+        "decoding alone",
+        *(f"streamed, epoch {epoch}" for epoch in (1, 2)),
+        "preparing",
+        *(f"{kind}, epoch {epoch}" for kind in ("prepared", "array") for epoch in (1, 2)),
+    ]
+    assert rows[0]["of decoding"] == 1 and all(row["pictures/s"] > 0 and row["MiB"] >= 0 for row in rows)
+
+
+def test_decoders() -> None:
+    rows = run("decoders", "--small", "3", "--photos", "1", "--big", "0", "--repeats", "1")
+    assert rows[0]["of Pillow"] == 1 and all(row["pictures/s"] > 0 for row in rows)
+    assert {row["largest difference"] for row in rows if "reduced" not in row["decoded"]} == {0}
+
+
 def test_serve() -> None:
     rows = run("serve", "--arch", "linear", "--requests", "40", "--repeats", "1")
     assert [row["what"] for row in rows[2:]] == ["served to 1", "served to 8", "served to 32"]
