@@ -129,7 +129,7 @@ def _end(workers: list[_Worker], starter: int) -> None:
     if os.getpid() != starter:  # in a copy of the starter
         return
     for worker in workers:
-        worker.process.terminate()
+        worker.process.kill()  # one that has just been forked still has its starter's handler of SIGTERM
     for worker in workers:
         worker.process.join()
         worker.connection.close()

@@ -122,6 +122,17 @@ def test_they_end_at_once_and_when_they_are_forgotten() -> None:
     assert within(5, lambda: not any(map(is_alive, numbers)))
 
 
+def test_a_starter_that_heeds_no_sigterm_does_not_wait_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plcnn.data.workers._serve", lambda *_: time.sleep(60))  # it has not come to its own signals
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with Workers(sleeping, 2) as workers:
+            workers._start()
+        assert workers._workers == []
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def start_and_wait() -> None:
     crews = [Workers(own_number, 2) for _ in range(2)]
     numbers = {number for crew in crews for number in crew.results(range(4))}
