@@ -110,3 +110,22 @@ class ArchivedTree:
         return UserError(
             f"cannot read {path}: {error.strerror}. --data.root names the folder that holds {self.home.holds}."
         )
+
+
+class OfTree:
+    """What sources of such data sets share; they set `_tree` when they are built."""
+
+    _tree: ArchivedTree
+
+    @property
+    def verified(self) -> bool:
+        """Whether pictures were listed that plcnn unpacked from the official archive."""
+        return self._tree.verified
+
+    def prepare(self) -> None:
+        """Unpack or download the data unless they stand there already.
+
+        Raises:
+            UserError: if the archive cannot be had, is damaged or not the official one, or no room is left.
+        """
+        self._tree.prepare()

@@ -4,7 +4,7 @@ Darlow, Crowley, Antoniou and Storkey, "CINIC-10 is not ImageNet or CIFAR-10", a
 of each part are CIFAR-10's, from both of its parts: a network trained on CIFAR-10 is not tested fairly on these.
 """
 
-from plcnn.data.archived_tree import ArchivedTree
+from plcnn.data.archived_tree import ArchivedTree, OfTree
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
@@ -17,7 +17,7 @@ _EACH = 90_000  # pictures of each part, 9,000 a class
 
 
 @sources.register
-class CINIC10:
+class CINIC10(OfTree):
     """Colour pictures of CIFAR-10's ten classes, 27,000 of each, with a validation part of their own.
 
     Args:
@@ -45,19 +45,6 @@ class CINIC10:
     def __init__(self, root: str = "data", verify: bool = True) -> None:
         home = Home(root, self.folder, ("valid/airplane",), self.archive.name)
         self._tree = ArchivedTree(home, self.archive, self.contents, verify)
-
-    @property
-    def verified(self) -> bool:
-        """Whether pictures were listed that plcnn unpacked from the official archive."""
-        return self._tree.verified
-
-    def prepare(self) -> None:
-        """Unpack or download the data unless they stand there already.
-
-        Raises:
-            UserError: if the archive cannot be had, is damaged or not the official one, or no room is left.
-        """
-        self._tree.prepare()
 
     def train(self) -> PictureSet:
         """List the training pictures, class by class.

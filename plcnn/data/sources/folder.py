@@ -1,7 +1,7 @@
 """Pictures of one's own: a folder with a folder for each class, split into train, val and test or not."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from plcnn.data.class_names import check_classes, composed, listed
 from plcnn.data.own_root import own_root
+from plcnn.data.own_source import OwnSource
 from plcnn.data.picture_files import PictureFiles, class_folders
 from plcnn.data.pictures import in_folder, is_called_a_picture, is_hidden
-from plcnn.data.proposal import proposed_shape
 from plcnn.data.roles import NAMES, role_of
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError
@@ -32,7 +32,7 @@ class _Listed(NamedTuple):
 
 
 @sources.register
-class Folder:
+class Folder(OwnSource):
     """Your own pictures: a folder with a folder for each class, or such folders for train, val and test.
 
     A class is called like its folder; classes are sorted by name, numbers in the names by value. Pictures may lie in
@@ -42,9 +42,6 @@ class Folder:
         root: the folder. Among its folders, `train` may also be called `training`; `val`: `valid`, `validation` or
             `dev`; `test`: `testing`.
     """
-
-    verified = False
-    proposes_shape = True
 
     def __init__(self, root: str = "data") -> None:
         self._typed = root
@@ -68,40 +65,9 @@ class Folder:
         """The names of the classes' folders, sorted."""
         return self._parts["train"].classes
 
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:
-        """What `proposed_shape` proposes for the training pictures."""
-        return proposed_shape(PictureFiles(self._parts["train"].files, self._root))
-
     @property
-    def has_validation(self) -> bool:
-        """Whether there is a folder of validation pictures."""
-        return "val" in self._parts
-
-    @property
-    def has_test(self) -> bool:
-        """Whether there is a folder of test pictures."""
-        return "test" in self._parts
-
-    def prepare(self) -> None:
-        """Look at what is there.
-
-        Raises:
-            UserError: if there are no class folders, or they are empty or differ between the parts.
-        """
-        self.classes  # noqa: B018
-
-    def train(self) -> PictureSet:
-        """The training pictures: not read yet, by class, sorted by path within it."""
-        return self._set("train")
-
-    def validation(self) -> PictureSet:
-        """The pictures of the folder for validation, which must be there; in the form of `train`."""
-        return self._set("val")
-
-    def test(self) -> PictureSet:
-        """The pictures of the folder for testing, which must be there; in the form of `train`."""
-        return self._set("test")
+    def _roles(self) -> Collection[str]:
+        return self._parts
 
     def _set(self, role: str) -> PictureSet:
         part = self._parts[role]

@@ -5,7 +5,7 @@ network, too.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 
 from plcnn.data.class_names import class_places, composed, listed
 from plcnn.data.own_root import own_root
-from plcnn.data.proposal import proposed_shape
+from plcnn.data.own_source import OwnSource
 from plcnn.data.roles import role_of
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError, first_line
@@ -69,7 +69,7 @@ class Rows:
 
 
 @sources.register(name="huggingface")
-class HuggingFace:
+class HuggingFace(OwnSource):
     """A data set of the Hugging Face hub, or a local one that its library reads.
 
     Local ones are what `save_to_disk` wrote, and folders of Parquet, CSV or picture files, say. Columns are found by
@@ -87,9 +87,6 @@ class HuggingFace:
         image: the column of pictures.
         label: the column of classes.
     """
-
-    verified = False
-    proposes_shape = True
 
     def __init__(
         self,
@@ -199,40 +196,9 @@ class HuggingFace:
         """The names of the classes: the data set's own in its order, or the labels, sorted."""
         return self._classes[0]
 
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:
-        """What `proposed_shape` proposes for the training pictures."""
-        return proposed_shape(self._rows("train"))
-
     @property
-    def has_validation(self) -> bool:
-        """Whether there is a split for validation."""
-        return "val" in self._labels
-
-    @property
-    def has_test(self) -> bool:
-        """Whether there is a split for testing."""
-        return "test" in self._labels
-
-    def prepare(self) -> None:
-        """Fetch what is not in the cache, and look at it.
-
-        Raises:
-            UserError: if it cannot be had, or splits, columns or labels are missing.
-        """
-        self.classes, self._image  # noqa: B018
-
-    def train(self) -> PictureSet:
-        """The training pictures: not read yet, in the data set's order."""
-        return self._set("train")
-
-    def validation(self) -> PictureSet:
-        """The pictures of the split for validation, in the form of `train`."""
-        return self._set("val")
-
-    def test(self) -> PictureSet:
-        """The pictures of the split for testing, in the form of `train`."""
-        return self._set("test")
+    def _roles(self) -> Collection[str]:
+        return self._labels
 
     def _set(self, role: str) -> PictureSet:
         labels = torch.tensor([self._classes[1][label] for label in self._labels[role]], dtype=torch.int64)

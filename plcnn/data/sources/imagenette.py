@@ -6,7 +6,7 @@ pictures here; validation pictures are held out of the training pictures.
 
 from typing import Literal
 
-from plcnn.data.archived_tree import ArchivedTree
+from plcnn.data.archived_tree import ArchivedTree, OfTree
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
@@ -46,7 +46,7 @@ ARCHIVES: dict[str, tuple[OfficialFile, int]] = {
 
 
 @sources.register
-class Imagenette:
+class Imagenette(OfTree):
     """Photographs of ten classes of things, about 1,340 of each, in one of three sizes.
 
     Args:
@@ -72,19 +72,6 @@ class Imagenette:
         home = Home(root, folder, ("train/n03888257",), archive.name)
         contents = Tree(("train/*/*.JPEG", "val/*/*.JPEG"), most_files=20_000, most_bytes=3_000_000_000)
         self._tree = ArchivedTree(home, archive, contents, verify)
-
-    @property
-    def verified(self) -> bool:
-        """Whether pictures were listed that plcnn unpacked from the official archive."""
-        return self._tree.verified
-
-    def prepare(self) -> None:
-        """Unpack or download the data unless they stand there already.
-
-        Raises:
-            UserError: if the archive cannot be had, is damaged or not the official one, or no room is left.
-        """
-        self._tree.prepare()
 
     def train(self) -> PictureSet:
         """List the training pictures, class by class.

@@ -1,7 +1,7 @@
 """Pictures of one's own: NumPy arrays, in a .npz file or a folder of .npy files."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from plcnn.data.array_files import MOST_BYTES, ArrayFile, open_archive, open_arr
 from plcnn.data.array_store import ArrayStore, Channels, are_last
 from plcnn.data.class_names import class_places, composed, listed
 from plcnn.data.own_root import own_root
+from plcnn.data.own_source import OwnSource
 from plcnn.data.pictures import why_unreadable
 from plcnn.data.roles import role_of
 from plcnn.data.sources import PictureSet, sources
@@ -25,7 +26,7 @@ _EXPECTED = "images and labels, or x and y, with train, val or test before or be
 
 
 @sources.register(name="numpy")
-class Arrays:
+class Arrays(OwnSource):
     """Your own pictures as NumPy arrays: a .npz file, or a folder of .npy files.
 
     Pictures are uint8, or floats from 0 to 1: (pictures, height, width), or with any number of channels, last or first.
@@ -38,7 +39,7 @@ class Arrays:
         channels: where the channels stand, if the shape does not tell.
     """
 
-    verified = False
+    proposes_shape = False
 
     def __init__(self, root: str = "data", channels: Channels = "auto") -> None:
         self._typed, self._channels = root, channels
@@ -107,34 +108,8 @@ class Arrays:
         return self._store("train").shape
 
     @property
-    def has_validation(self) -> bool:
-        """Whether there are arrays for validation."""
-        return "val" in self._names
-
-    @property
-    def has_test(self) -> bool:
-        """Whether there are arrays for testing."""
-        return "test" in self._names
-
-    def prepare(self) -> None:
-        """Look at what is there.
-
-        Raises:
-            UserError: if arrays are missing, broken or of other forms.
-        """
-        self.classes, self.image_shape  # noqa: B018
-
-    def train(self) -> PictureSet:
-        """The training pictures: in memory, or in a store where they are more than 4 GiB."""
-        return self._set("train")
-
-    def validation(self) -> PictureSet:
-        """The pictures for validation, in the form of `train`."""
-        return self._set("val")
-
-    def test(self) -> PictureSet:
-        """The pictures for testing, in the form of `train`."""
-        return self._set("test")
+    def _roles(self) -> Collection[str]:
+        return self._names
 
     def _set(self, role: str) -> PictureSet:
         labels, inverse = np.unique(self._labels[role], return_inverse=True)

@@ -12,8 +12,8 @@ import torch
 
 from plcnn.data.class_names import class_places, composed, listed
 from plcnn.data.own_root import own_root
+from plcnn.data.own_source import OwnSource
 from plcnn.data.picture_files import PictureFiles
-from plcnn.data.proposal import proposed_shape
 from plcnn.data.roles import NAMES, role_of
 from plcnn.data.sources import PictureSet, sources
 from plcnn.data.tables import SUFFIXES, column_names, read_columns
@@ -46,7 +46,7 @@ class _Row(NamedTuple):
 
 
 @sources.register(name="table")
-class TableOfPictures:
+class TableOfPictures(OwnSource):
     """Your own pictures in a table: a row for each, with its file and its class.
 
     Classes are sorted by name, numbers in the names by value; labels that are whole numbers are names, too: "0", "1".
@@ -61,9 +61,6 @@ class TableOfPictures:
         folder: where the files are found; by default the table's own folder.
         class_names: the classes in order; labels that are whole numbers are then their places, from 0.
     """
-
-    verified = False
-    proposes_shape = True
 
     def __init__(
         self,
@@ -115,40 +112,9 @@ class TableOfPictures:
         """The names of the classes: those of the training pictures, sorted, or as they were given."""
         return self._classes[0]
 
-    @cached_property
-    def image_shape(self) -> tuple[int, int, int]:
-        """What `proposed_shape` proposes for the training pictures."""
-        return proposed_shape(self._files("train"))
-
     @property
-    def has_validation(self) -> bool:
-        """Whether rows are for validation."""
-        return bool(self._rows["val"])
-
-    @property
-    def has_test(self) -> bool:
-        """Whether rows are for testing."""
-        return bool(self._rows["test"])
-
-    def prepare(self) -> None:
-        """Look at what is there.
-
-        Raises:
-            UserError: naming all that is wrong with the table.
-        """
-        self.classes  # noqa: B018
-
-    def train(self) -> PictureSet:
-        """The training pictures: not read yet, in the table's order."""
-        return self._set("train")
-
-    def validation(self) -> PictureSet:
-        """The pictures of the rows for validation, in the form of `train`."""
-        return self._set("val")
-
-    def test(self) -> PictureSet:
-        """The pictures of the rows for testing, in the form of `train`."""
-        return self._set("test")
+    def _roles(self) -> list[str]:
+        return [role for role, rows in self._rows.items() if rows]
 
     def _set(self, role: str) -> PictureSet:
         rows = self._rows[role]

@@ -6,7 +6,7 @@ papers; validation pictures are held out of the training pictures. Some pictures
 
 import torch
 
-from plcnn.data.archived_tree import ArchivedTree
+from plcnn.data.archived_tree import ArchivedTree, OfTree
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
@@ -75,7 +75,7 @@ ANNOTATIONS = "val_annotations.txt"
 
 
 @sources.register(name="tiny_imagenet")
-class TinyImageNet:
+class TinyImageNet(OfTree):
     """Photographs of animals, things and places, 64x64 pixels, 550 of each of 200 classes.
 
     Args:
@@ -104,19 +104,6 @@ class TinyImageNet:
     def __init__(self, root: str = "data", verify: bool = True) -> None:
         home = Home(root, self.folder, (f"val/{ANNOTATIONS}",), self.archive.name)
         self._tree = ArchivedTree(home, self.archive, self.contents, verify)
-
-    @property
-    def verified(self) -> bool:
-        """Whether pictures were listed that plcnn unpacked from the official archive."""
-        return self._tree.verified
-
-    def prepare(self) -> None:
-        """Unpack or download the data unless they stand there already.
-
-        Raises:
-            UserError: if the archive cannot be had, is damaged or not the official one, or no room is left.
-        """
-        self._tree.prepare()
 
     def train(self) -> PictureSet:
         """List the training pictures, class by class.
