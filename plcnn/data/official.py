@@ -113,3 +113,14 @@ class OfficialFiles:
                 " --data.verify false reads it anyway."
             )
         return data
+
+
+class OfFiles:
+    """What sources share whose files all have a checksum; they set `_files` when they are built."""
+
+    _files: OfficialFiles
+
+    @property
+    def verified(self) -> bool:
+        """Whether files were read and all of them have the official checksums."""
+        return self._files.verified

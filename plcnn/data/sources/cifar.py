@@ -15,7 +15,7 @@ from plcnn.data.checksums import Checksum
 from plcnn.data.class_names import listed
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile, OfficialFiles
+from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 from plcnn.data.unpack import Files
 from plcnn.errors import UserError, wrong_value
@@ -24,7 +24,7 @@ PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _MOST_NAMED = 20  # classes that fit into a message
 
 
-class _Cifar:
+class _Cifar(OfFiles):
     """What the two have in common; each names its files and the keys in them.
 
     Args:
@@ -51,11 +51,6 @@ class _Cifar:
         self._home = Home(root, self.folder, self.md5, self.archive.name)
         checksums = {name: Checksum("MD5", digits) for name, digits in self.md5.items()}
         self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    @property
-    def verified(self) -> bool:
-        """Whether files were read and all of them have the official checksums."""
-        return self._files.verified
 
     def prepare(self) -> None:
         """Unpack or download the data unless they stand there already.

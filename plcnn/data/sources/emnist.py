@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from plcnn.data.archived_tree import ArchivedTree
+from plcnn.data.archived_tree import ArchivedTree, OfTree
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
@@ -34,7 +34,7 @@ SPLITS: dict[str, tuple[tuple[str, ...], int, int]] = {
 
 
 @sources.register
-class EMNIST:
+class EMNIST(OfTree):
     """Grey pictures of handwritten letters and digits, in one of the official splits.
 
     Args:
@@ -71,18 +71,13 @@ class EMNIST:
         home = Home(root, self.folder, marks, f"EMNIST/{self.archive.name}")
         self._tree = ArchivedTree(home, self.archive, self.contents, verify)
 
-    @property
-    def verified(self) -> bool:
-        """Whether files were read that plcnn unpacked from the official archive."""
-        return self._tree.verified
-
     def prepare(self) -> None:
         """Unpack or download the data unless they stand there already.
 
         Raises:
-            UserError: if the archive cannot be had, is damaged or not the official one, or a file is missing.
+            UserError: as for any archive, or if a file is missing.
         """
-        self._tree.prepare()
+        super().prepare()
         names = (*self._names("train"), *self._names("test"))
         self._tree.home.refuse_missing(standing(self._tree.folder, name) for name in names)
 

@@ -15,14 +15,14 @@ from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
 from plcnn.data.idx import standing, to_tensors
-from plcnn.data.official import OfficialFile, OfficialFiles
+from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 
 TRAIN_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_NAMES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
-class _Four:
+class _Four(OfFiles):
     """A data set of four files that are downloaded one by one, and read compressed or not."""
 
     folder: ClassVar[str]
@@ -37,11 +37,6 @@ class _Four:
         checksums |= {name: Checksum("MD5", digits) for name, digits in self.unpacked_md5.items()}
         self._home = Home(root, self.folder, list(checksums))
         self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    @property
-    def verified(self) -> bool:
-        """Whether files were read and all of them have the official checksums."""
-        return self._files.verified
 
     def prepare(self) -> None:
         """Download the files that stand there neither compressed nor unpacked.

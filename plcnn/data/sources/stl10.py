@@ -13,7 +13,7 @@ from torch import Tensor
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile, OfficialFiles
+from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 from plcnn.data.unpack import Files
 from plcnn.errors import UserError
@@ -22,7 +22,7 @@ _PICTURE_BYTES = 3 * 96 * 96
 
 
 @sources.register
-class STL10:
+class STL10(OfFiles):
     """Colour pictures of animals and vehicles, 500 for training and 800 for testing of each of ten classes.
 
     Args:
@@ -60,11 +60,6 @@ class STL10:
         self._home = Home(root, self.folder, self.md5, self.archive.name)
         checksums = {name: Checksum("MD5", digits) for name, digits in self.md5.items()}
         self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    @property
-    def verified(self) -> bool:
-        """Whether files were read and all of them have the official checksums."""
-        return self._files.verified
 
     def prepare(self) -> None:
         """Unpack or download the data unless they stand there already.

@@ -15,7 +15,7 @@ from torch import Tensor
 from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
 from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile, OfficialFiles
+from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 from plcnn.errors import UserError, first_line
 
@@ -27,7 +27,7 @@ def _file(name: str, size: int, md5: str) -> OfficialFile:
 
 
 @sources.register
-class SVHN:
+class SVHN(OfFiles):
     """Colour pictures of digits on houses; label i is digit i.
 
     Args:
@@ -52,11 +52,6 @@ class SVHN:
         self._home = Home(root, self.folder, (self.train_file.name, self.test_file.name))
         checksums = {file.name: file.checksum for file in files}
         self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    @property
-    def verified(self) -> bool:
-        """Whether files were read and all of them have the official checksums."""
-        return self._files.verified
 
     def prepare(self) -> None:
         """Download the files that do not stand there.
