@@ -104,8 +104,9 @@ class WorkerReader:
                 pin_memory=self.device.type == "cuda",
                 memory_format=torch.channels_last,
             )
-            copied: Tensor = images.copy_(slot)
-            yield copied
+            # PyTorch would copy in several threads, and these turn idly for a while, on the cores that workers want
+            np.copyto(images.permute(0, 2, 3, 1).numpy(), slot.permute(0, 2, 3, 1).numpy())
+            yield images
 
     def _started(self, largest: int) -> Workers[tuple[int, np.ndarray], None]:
         ahead = 2

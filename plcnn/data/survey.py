@@ -117,7 +117,7 @@ def survey(
         bar = None
         for start, part in parts:
             # not before the processes have started: it starts a thread, and a fork takes no thread along
-            bar = bar or tqdm(total=len(pictures), desc="reading pictures", delay=1, leave=False)
+            bar = bar or tqdm(total=len(pictures), desc="reading pictures", delay=1, leave=False, disable=None)
             _add(found, start, part)
             bar.update(len(part.modes))
         if bar:
