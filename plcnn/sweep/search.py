@@ -118,10 +118,9 @@ class Search:
         known = self.study._storage.get_trial(trial._trial_id).intermediate_values
         for row in look(self.folder, key).rows:
             step, value = int(row["epoch"]), row.get(self.monitor)
-            if value is None or not math.isfinite(value):
+            if step in known or value is None or not math.isfinite(value):
                 continue
-            if step not in known:
-                trial.report(value, step)
+            trial.report(value, step)
             if trial.should_prune():
                 watched.pruned = True
                 trial.set_user_attr(NOTE, f"ended early, after epoch {step}")

@@ -75,6 +75,16 @@ def test_a_run_below_the_median_ends_early(
     assert "trial_5    ended early, after epoch 2" in capsys.readouterr().out
 
 
+def test_a_run_that_goes_on_is_judged_by_its_new_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = {f"trial_{number}": [0.5, 0.6, 0.7, 0.65] for number in range(5)}
+    search, _ = searched(tmp_path, Scripted(script, {}), monkeypatch)
+    left = search._ask()
+    for epoch in (1, 2):
+        left.report(0.1, epoch)  # the sweep was killed before it ended the run
+    search, _ = searched(tmp_path, Scripted(script | {"trial_5": [0.1] * 4}, {}), monkeypatch)
+    assert search.study.get_trials()[5].user_attrs["note"] == "ended early, after epoch 3"
+
+
 def test_a_failed_run_does_not_end_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crew = Scripted({"trial_0": [], "trial_1": [0.5], "trial_2": [0.4]}, {"trial_0": 1, "trial_2": -9})
     search, failed = searched(tmp_path, crew, monkeypatch)
