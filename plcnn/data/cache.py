@@ -24,6 +24,7 @@ from plcnn.data.cache_folder import GB, RECORD, allocated, cache_folder, make_ro
 from plcnn.data.decoding import decoder_version
 from plcnn.data.fingerprints import fingerprint
 from plcnn.data.in_memory import opened
+from plcnn.data.near_hashes import hasher_version
 from plcnn.data.pictures import Resize
 from plcnn.data.sole_writer import sole_writer
 from plcnn.data.stores import Fitted, Unfitted
@@ -81,7 +82,8 @@ def prepared(
     mark = fingerprint(pictures)
     if mark is None:
         return _streamed(pictures, image_shape, resize, "their source does not tell whether they have changed")
-    how = f"{_FORMAT} {image_shape} {resize} {decoder_version()} {len(pictures)} {mark}"
+    versions = f"{decoder_version()} {hasher_version()}"
+    how = f"{_FORMAT} {image_shape} {resize} {versions} {len(pictures)} {mark}"
     folder = cache_folder(cache_dir) / hashlib.sha256(how.encode()).hexdigest()[:32]
     size = len(pictures) * math.prod(image_shape)
     seen = None

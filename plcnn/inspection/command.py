@@ -54,12 +54,15 @@ def run(arguments: list[str]) -> None:
     folder = unused(expanded(options.output or FOLDER)) if options.page == "true" else None
     data = _data(options.data, rest, parser)
 
+    from plcnn.data.near_hashes import hasher_version
     from plcnn.inspection.facts import facts
     from plcnn.inspection.findings import look
     from plcnn.inspection.gather import gather
     from plcnn.inspection.words import as_data, as_text
     from plcnn.report.files import as_json
 
+    if not hasher_version():
+        remark("Pictures that look alike are not sought, only copies: pip install 'plcnn[check]'")
     subject, scaling = gather(data)
     known, findings = facts(subject, scaling), look(subject)
     text = as_json({"command": shlex.join(["plcnn", *arguments]), **as_data(subject, known, findings)})
