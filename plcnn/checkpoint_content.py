@@ -43,6 +43,9 @@ CONTAINERS: dict[str, type] = {"callbacks": dict, "loops": dict, "optimizer_stat
 RECORDS = ("plugins", "started_from")
 """Hyper-parameters that are kept for the record and are no arguments."""
 
+DATA_RECORDS = ("verified", "split_from")
+"""Those of the data."""
+
 
 def stamp() -> dict[str, Any]:
     """The stamp of a checkpoint that is being written."""
@@ -75,7 +78,9 @@ def check(content: Any, path: Path) -> None:
     _check_arguments(hparams, Classifier, "hyper_parameters", path, RECORDS)
     _check_names(hparams, path)
     data = content.get("datamodule_hyper_parameters", {})
-    _check_arguments(data, ImageData, "datamodule_hyper_parameters", path, ("verified",))
+    _check_arguments(data, ImageData, "datamodule_hyper_parameters", path, DATA_RECORDS)
+    if not _is_split_from(data.get("split_from")):
+        raise _broken(path, "datamodule_hyper_parameters", "split_from")
     for key in ("source", "augment"):
         if not all(one["class_path"].isidentifier() for one in _as_list(data.get(key, []))):
             raise _broken(path, "datamodule_hyper_parameters", key)  # it would be imported
@@ -98,6 +103,11 @@ def check(content: Any, path: Path) -> None:
     for key in ("epoch", "global_step"):
         if type(content.get(key, 0)) is not int or content.get(key, 0) < 0:
             raise _broken(path, key)
+
+
+def _is_split_from(told: Any) -> bool:
+    """Whether it may be what `split_file.pictures_told` gave, or nothing, as of older versions."""
+    return told is None or (isinstance(told, dict) and type(told.get("pictures")) is int)
 
 
 def check_network(content: dict[str, Any], path: Path) -> None:

@@ -134,7 +134,8 @@ def check_monitor(key: str, monitor: str | None, validates: bool, enabled: bool)
         return
     if monitor in LOGGED:
         raise UserError(
-            f"--data.val_fraction 0 holds no pictures out for validation, but --{key}.monitor is {monitor}. "
+            f"No pictures are held out for validation (--data.val_fraction or val_count 0), but --{key}.monitor is "
+            f"{monitor}. "
             "Add --early_stopping.enabled false --checkpoints.monitor null.",
             exit_code=2,
         )

@@ -258,6 +258,7 @@ class CLI(LightningCLI):
                 raise UserError(reason, exit_code=2) from error
             raise
         self.origin.refuse_other_data(self.model)
+        self.datamodule.split_from = self.origin.split_from()
         if self.command == "fit":
             self.config[self.command]["data"].update(Namespace(self.datamodule.keep_shape()))
 

@@ -1,6 +1,7 @@
 """The parser of the commands that need no trainer: argparse's, with the errors of all commands."""
 
 import argparse
+import re
 from typing import NoReturn
 
 from plcnn.errors import UserError
@@ -36,6 +37,10 @@ class CommandParser(argparse.ArgumentParser):
         if message.startswith("unrecognized arguments: -"):
             typed, known = message.split()[2].split("=")[0], self._option_string_actions
             raise UserError(f"there is no option {typed}. {did_you_mean(typed, known, help_hint)}", exit_code=2)
+        if found := re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            key, typed, listed = found.groups()
+            choices = re.findall(r"[^\s,']+", listed)
+            raise UserError(f"{self.command} {key}: got {typed!r}. {did_you_mean(typed, choices)}", exit_code=2)
         raise UserError(f"{self.command}: {message}. {help_hint}", exit_code=2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from plcnn import checkpoint as checkpoints
 from plcnn.architectures import architectures
 from plcnn.arguments import read_yaml
-from plcnn.checkpoint_content import check_data_names
+from plcnn.checkpoint_content import DATA_RECORDS, check_data_names
 from plcnn.classifier import Classifier
 from plcnn.errors import UserError
 from plcnn.optim import optimizers
@@ -97,12 +97,17 @@ class Origin:
         check_data_names(self.content, self.checkpoint)
         model, data = checkpoints.model_arguments(self.content), self.content.get("datamodule_hyper_parameters", {})
         return {f"model.{k}": v for k, v in model.items() if k not in FROM_DATA} | {
-            f"data.{k}": v for k, v in data.items() if k != "verified"
+            f"data.{k}": v for k, v in data.items() if k not in DATA_RECORDS
         }
 
     def held(self, key: str, _: Any = None) -> Any:
         """What the checkpoint says that the data told its model: one of `FROM_DATA`; nothing where none was read."""
         return self.content.get("hyper_parameters", {}).get(key, {"resize": "stretch"}.get(key))
+
+    def split_from(self) -> dict[str, Any] | None:
+        """What tells the training pictures that its run was split from; None without a checkpoint."""
+        found: dict[str, Any] | None = self.content.get("datamodule_hyper_parameters", {}).get("split_from")
+        return found
 
     def refuse_others(self, model: Any) -> None:
         """Network and kind of optimizer are the checkpoint's; others are refused, never ignored.

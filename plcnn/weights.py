@@ -15,6 +15,7 @@ from plcnn.errors import UserError
 from plcnn.hashes import weights_hash
 from plcnn.layer_groups import head_of
 from plcnn.paths import expanded
+from plcnn.suggestions import near
 from plcnn.weight_files import read
 
 
@@ -89,8 +90,11 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
 
 def _file(weights: str) -> Path:
     path = expanded(weights)
+    if not path.exists() and not path.suffix and near(weights.partition(":")[0], [pretrained.PRETRAINED]):
+        raise UserError(f"--model.weights {weights}: no such file. Did you mean {pretrained.PRETRAINED}?", exit_code=2)
     try:
-        return checkpoint.find(path) if path.is_dir() else path
+        # find has words for a run that is not there
+        return checkpoint.find(path) if path.is_dir() or not (path.exists() or path.suffix) else path
     except UserError as error:
         raise UserError(f"--model.weights: {error}", exit_code=2) from error
 

@@ -14,12 +14,13 @@ from plcnn.data.loader import Batch, BatchLoader
 from plcnn.data.meant import STANDARD_INPUT
 from plcnn.data.mixing import Mix, Mixing
 from plcnn.data.opening import Shaping, open_parts
-from plcnn.data.partition import Parted, Partition, parts_of
+from plcnn.data.partition import Parted, Partition, names_of, parts_of
 from plcnn.data.picture_batches import PictureBatch, PictureBatches, read_standard_input
 from plcnn.data.pictures import Resize
 from plcnn.data.sampling import Sampling
 from plcnn.data.sources import PictureSource, Source, sources
 from plcnn.data.split import Split, SplitChoice
+from plcnn.data.split_file import pictures_told
 from plcnn.data.stores import Pictures
 from plcnn.data.survey import Survey
 from plcnn.errors import UserError, wrong_value
@@ -67,6 +68,9 @@ class ImageData(LightningDataModule):
             training and validation, one picture in two classes, classes with few pictures.
         pictures: for `predict`: files, folders, patterns, NumPy files, or - for the standard input.
         seed: of the order of the pictures and of the augmentation.
+
+    Attributes:
+        split_from: what tells the training pictures that a run was split from; None for a new run.
 
     Raises:
         UserError: if a name or an argument is unknown or out of range.
@@ -167,6 +171,7 @@ class ImageData(LightningDataModule):
         self.sets: dict[str, tuple[Pictures, Tensor]] = {}
         self.predicted: PictureBatches | None = None
         self.parts: dict[str, Parted] = {}
+        self.split_from: dict[str, Any] | None = None
         self.preparations: list[Prepared] = []
         self.surveyed: dict[str, tuple[Survey, Tensor]] = {}
         self._on_device: dict[str, Tensor] = {}
@@ -212,12 +217,18 @@ class ImageData(LightningDataModule):
             self.source.prepare()
 
     def setup(self, stage: str) -> None:
-        """Read the pictures that `stage` needs, or open their store: those for testing at "test" alone."""
+        """Read the pictures that `stage` needs, or open their store: those for testing at "test" alone.
+
+        Raises:
+            UserError: if they cannot be read, or a run's pictures are no longer those that it was split from.
+        """
         if stage in ("fit", "validate") and "val" not in self.sets:
+            self._refuse_another_split("val", stage)
             self._open("train", "val")
             if stage == "fit" and self.check != "off" and not hasattr(self.source, "facts"):
                 self._look()
         if stage == "test" and "test" not in self.sets:
+            self._refuse_another_split("test", stage)
             self._open("test")
         if stage != "predict":
             self.hparams["verified"] = self.source.verified
@@ -243,6 +254,22 @@ class ImageData(LightningDataModule):
         if name not in self.parts:
             self.parts |= parts_of(self.source, self.partition, name)
         return self.parts[name]
+
+    def _refuse_another_split(self, name: str, stage: str) -> None:
+        """Refuse to draw a split anew from other pictures than a run had: some that it trained on would be held out."""
+        held = self.parted(name)
+        if "train" not in self.parts:
+            return  # the source has pictures of its own for this
+        whole = self.parts["train"].whole
+        told = pictures_told(whole.labels, names_of(whole))
+        before, self.hparams["split_from"] = self.split_from, told
+        drawn = held.whole is whole and len(held.rows) > 0
+        if before and before != told and not self.partition.file and (drawn or stage == "fit"):
+            raise UserError(
+                f"The training pictures are not those that the run was split from ({before['pictures']:,} then, "
+                f"{told['pictures']:,} now, or other names or classes): a new split would mix what it trained on with "
+                "what is held out.\nBring them back, or keep to the run's own split: --data.split_file RUN"
+            )
 
     def _open(self, *names: str) -> None:
         """Read pictures, or open their store."""

@@ -48,6 +48,8 @@ class Split:
             raise wrong_value("--data.folds", self.folds, "at least 2 parts, or 0 for none", 5)
         if self.folds and not 0 <= self.fold < self.folds:
             raise wrong_value("--data.fold", self.fold, f"from 0 to {self.folds - 1}", 0)
+        if self.fold and not self.folds:
+            raise UserError(f"--data.fold {self.fold} is one of how many? Add --data.folds, at least 2.", exit_code=2)
 
     def resolved(self, in_random_order: bool) -> "Split":
         """The same, of pictures whose order is random or is not."""
@@ -130,6 +132,8 @@ def _part_groups(
     parts = sum(size > 0 for size in sizes)
     if len(names) < parts:
         raise UserError(f"--data.groups: {len(names)} groups cannot be parted in {parts}; a group stays whole.", 2)
+    if len(names) == len(groups):
+        raise UserError("--data.groups: every picture would be a group of its own; nothing would be kept together.", 2)
     kinds = labels if kind == "stratified" else np.zeros_like(labels)
     counts = np.zeros((len(names), int(kinds.max(initial=0)) + 1))
     np.add.at(counts, (of, kinds), 1)
@@ -141,9 +145,13 @@ def _part_groups(
     wanted = np.outer(sizes, counts.sum(0)) / len(labels)
     missing, part = wanted.copy(), np.zeros(len(names), int)
     for group in order:
-        share = np.divide(missing, wanted, out=np.full_like(missing, -np.inf), where=wanted > 0)
-        gain = np.where(counts[group] > 0, share * counts[group], 0).sum(1)
+        # where most would be missing yet, so that a large group does not fill a small part
+        gain = np.where(wanted > 0, (missing - counts[group]) * counts[group], -np.inf)
+        gain = np.where(counts[group] > 0, gain, 0).sum(1)
         part[group] = int(gain.argmax())
         missing[part[group]] -= counts[group]
+    for empty in np.flatnonzero([size > 0 and not (part == place).any() for place, size in enumerate(sizes)]):
+        largest = np.flatnonzero(part == np.bincount(part).argmax())
+        part[largest[counts[largest].sum(1).argmin()]] = empty
     result: np.ndarray = part[of]
     return result

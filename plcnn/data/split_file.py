@@ -28,18 +28,26 @@ def write_split(
     Args:
         folder: the run folder.
         source: the source's name, for the record.
-        rows: of each part that is made of the source's training pictures, their numbers.
+        rows: of each part that is made of the source's training pictures, their numbers. They are written as names
+            where there are some, so that the file holds when pictures are added.
         labels: int64, of all training pictures.
         names: of all of them, where they have names.
 
     Raises:
         OSError: if the disk does not take it.
     """
-    content: dict[str, Any] = {"source": source, "pictures": len(labels), "labels_sha256": tensor_hash(labels)}
-    content["names_sha256"] = names_hash(names)
-    content |= {part: rows[part].tolist() for part in PARTS if part in rows}
+    content: dict[str, Any] = {"source": source, **pictures_told(labels, names)}
+    for part in PARTS:
+        if part in rows:
+            listed = rows[part].tolist()
+            content[part] = listed if names is None else [names[row] for row in listed]
     with written_aside(folder / FILE) as aside:
         aside.write_text(json.dumps(content) + "\n")
+
+
+def pictures_told(labels: Tensor, names: Sequence[str] | None) -> dict[str, Any]:
+    """What tells a source's training pictures from others: their number, and hashes of labels and names."""
+    return {"pictures": len(labels), "labels_sha256": tensor_hash(labels), "names_sha256": names_hash(names)}
 
 
 def names_hash(names: Sequence[str] | None) -> str | None:
@@ -77,15 +85,12 @@ def read_split(path: str, labels: Tensor, names: Sequence[str] | None) -> dict[s
         raise UserError(f"{key}: no JSON: {error}.", exit_code=2) from error
     if not isinstance(content, dict) or not isinstance(content.get("train"), list):
         raise UserError(f'{key}: expected {{"train": [...], "val": [...]}}, numbers or names of pictures.', exit_code=2)
-    for what, found in (
-        ("pictures", len(labels)),
-        ("labels_sha256", tensor_hash(labels)),
-        ("names_sha256", names_hash(names)),
-    ):
+    listed_by_name = all(isinstance(picture, str) for part in PARTS for picture in content.get(part) or ())
+    for what, found in pictures_told(labels, names).items() if not listed_by_name else ():
         if content.get(what) not in (None, found):
             raise UserError(
-                f"{key}: was made for other pictures: its {what} is {printable(content[what])}, the source's is "
-                f"{found}. Make a new split, or delete {what} from it to use it all the same.",
+                f'{key}: was made for other pictures: its "{what}" is {printable(content[what])}, the source\'s is '
+                f'{found}. Make a new split, or take the key "{what}" out of the file to use it all the same.',
                 exit_code=2,
             )
     numbers = {name: number for number, name in enumerate(names or ())}

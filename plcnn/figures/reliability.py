@@ -70,5 +70,5 @@ def reliability(
             axes.scatter(found.confidence, found.accuracy, s=sizes, color=colour, alpha=0.8)  # type: ignore[arg-type]
         axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
         axes.grid(True)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")  # curves of networks lie below the diagonal, mostly
         return figure

@@ -63,7 +63,9 @@ def run(arguments: list[str]) -> None:
 
 def _parser() -> CommandParser:
     parser = CommandParser("tune", "Suggests a learning rate or a batch size for what fit would train.", EPILOG)
-    parser.add_argument("what", choices=("lr", "batch_size"), help="the learning rate, or the batch size")
+    parser.add_argument(
+        "what", choices=("lr", "batch_size"), metavar="lr|batch_size", help="the learning rate, or the batch size"
+    )
     parser.add_argument("--output", metavar="PNG", help="the picture to write, JSON beside it (default tune_WHAT.png)")
     parser.add_argument(
         "--steps", type=whole_number, help="lr: steps of the test (default 200); batch_size: of each size (default 8)"

@@ -220,12 +220,36 @@ def test_a_run_keeps_the_shape_that_its_source_proposed(plcnn: Command) -> None:
     assert plcnn("fit", *chosen).code == 0
     for name in "ab":
         Image.fromarray(PIXELS).save(f"mine/{name}/wide.png")
-    for command in (["test", "tb_logs/run/version_0"], ["validate", "--config", "tb_logs/run/version_0/config.yaml"]):
-        outcome = plcnn(*command)
+    run = "tb_logs/run/version_0"
+    for command in (["test", run], ["validate", "--config", f"{run}/config.yaml"]):
+        outcome = plcnn(*command, "--data.split_file", run)
         assert outcome.code == 0, outcome.err
     assert load("tb_logs/run/version_0").image_shape == (3, 40, 40)
     assert plcnn("fit", *chosen).code == 0  # a new run looks anew
     assert load("tb_logs/run/version_1").image_shape == (3, 32, 32)
+
+
+def test_pictures_that_were_added_do_not_change_what_was_held_out(plcnn: Command) -> None:
+    for name in "ab":
+        Path("mine", name).mkdir(parents=True)
+        for number in range(30):
+            Image.fromarray(PIXELS[:20, number : number + 20]).save(f"mine/{name}/{number}.png")
+    chosen = [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+    run = "tb_logs/run/version_0"
+    assert plcnn("fit", *chosen).code == 0 and plcnn("test", run).code == 0
+    before = json.loads(Path(run, "test.json").read_text())
+    held = json.loads(Path(run, "split.json").read_text())
+    assert sorted(held["test"]) == held["test"] and len(held["test"]) == 6 and held["test"][0].startswith("a/")
+    Image.fromarray(PIXELS[:20, 50:70]).save("mine/a/00.png")
+    for command in (["test", run], ["validate", run], ["fit", "--resume", run, "--trainer.max_epochs", "2"]):
+        outcome = plcnn(*command)
+        assert outcome.code == 1 and "(60 then, 61 now" in outcome.err, outcome
+        assert "--data.split_file RUN" in outcome.err and "Traceback" not in outcome.err
+    again = plcnn("test", run, "--data.split_file", run)
+    assert again.code == 0, again.err
+    after = json.loads(Path(run, "test_2.json").read_text())
+    assert [after[key] for key in ("acc", "loss", "pictures")] == [before[key] for key in ("acc", "loss", "pictures")]
+    assert plcnn("fit", "--resume", run, "--trainer.max_epochs", "2", "--data.split_file", run).code == 0
 
 
 def test_a_folder_of_pictures_is_no_place_to_download_to(plcnn: Command) -> None:

@@ -169,7 +169,7 @@ def test_pictures_beside_the_classes_are_mentioned(caplog: pytest.LogCaptureFixt
     touched("mine/a/1.png", "mine/b/1.png", "mine/1.png", "mine/2.JPG", "mine/notes.txt")
     with caplog.at_level(logging.WARNING):
         Folder("mine").prepare()
-    assert caplog.messages == ["mine: 2 pictures lie in no class folder and are left out"]
+    assert caplog.messages == ["mine: left out, for they lie in no class folder: 1.png, 2.JPG"]
 
 
 def test_a_wrong_folder_ends_before_anything_is_built(plcnn: Command) -> None:

@@ -93,6 +93,15 @@ def test_groups_stay_whole(kind: SplitChoice) -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(UserError, match="2 groups cannot be parted in 5"):
         Split(folds=5).indices(LABELS, [str(row % 2) for row in range(1000)])
+    with pytest.raises(UserError, match="every picture would be a group of its own"):
+        Split().indices(LABELS, [str(row) for row in range(1000)])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_groups_are_trained_on(kind: SplitChoice) -> None:
+    groups = [str(min(row // 90, 3)) for row in range(275)]  # three of 90, one of 5
+    assert len(Split(kind, 0.1).indices(LABELS[:275], groups)[1]) == 5
+    assert len(Split(kind, 0.1).indices(LABELS[:270], groups[:270])[1]) == 90  # one at least is held out
 
 
 @pytest.mark.parametrize(
@@ -100,6 +109,7 @@ def test_too_few_groups_are_refused() -> None:
     [
         ({"folds": 1}, "--data.folds: got 1; allowed: at least 2 parts, or 0 for none"),
         ({"folds": 3, "fold": 3}, "--data.fold: got 3; allowed: from 0 to 2"),
+        ({"fold": 2}, "--data.fold 2 is one of how many"),
         ({"count": -1}, "--data.val_count: got -1; allowed: at least 0 pictures"),
     ],
 )
@@ -112,18 +122,30 @@ NAMES = ["a/1.png", "a/2.png", "b/1.png", "b/2.png", "ü/1.png"]
 FEW = torch.tensor([0, 0, 1, 1, 2])
 
 
-def test_a_written_split_is_read_again() -> None:
+@pytest.mark.parametrize("names", [NAMES, None])
+def test_a_written_split_is_read_again(names: list[str] | None) -> None:
     rows = {"train": torch.tensor([0, 2]), "val": torch.tensor([4]), "test": torch.tensor([1, 3])}
-    write_split(Path(), "folder", rows, FEW, NAMES)
+    write_split(Path(), "folder", rows, FEW, names)
     for path in (".", "split.json"):
-        read = read_split(path, FEW, NAMES)
+        read = read_split(path, FEW, names)
         assert {name: value.tolist() for name, value in read.items()} == {k: v.tolist() for k, v in rows.items()}
-    with pytest.raises(UserError, match="made for other pictures: its names_sha256 is"):
-        read_split(".", FEW, [*NAMES[:4], "c/1.png"])
-    with pytest.raises(UserError, match="made for other pictures: its labels_sha256 is"):
-        read_split(".", FEW.flip(0), NAMES)
-    with pytest.raises(UserError, match="made for other pictures: its pictures is 5, the source's is 4"):
+
+
+def test_a_split_by_names_holds_when_pictures_are_added() -> None:
+    rows = {"train": torch.tensor([0, 2]), "val": torch.tensor([4])}
+    write_split(Path(), "folder", rows, FEW, NAMES)
+    read = read_split(".", torch.tensor([0, 0, 0, 1, 1, 2]), ["a/0.png", *NAMES])
+    assert {name: value.tolist() for name, value in read.items()} == {"train": [1, 3], "val": [5]}
+    with pytest.raises(UserError, match="val: there is no picture ü/1.png"):
         read_split(".", FEW[:4], NAMES[:4])
+
+
+def test_a_split_by_numbers_is_for_the_same_pictures() -> None:
+    write_split(Path(), "cifar10", {"train": torch.tensor([0, 2]), "val": torch.tensor([4])}, FEW, None)
+    with pytest.raises(UserError, match='made for other pictures: its "labels_sha256" is'):
+        read_split(".", FEW.flip(0), None)
+    with pytest.raises(UserError, match='made for other pictures: its "pictures" is 5, the source\'s is 4'):
+        read_split(".", FEW[:4], None)
 
 
 @pytest.mark.parametrize(

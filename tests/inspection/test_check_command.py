@@ -111,7 +111,7 @@ def test_the_test_pictures_of_a_set_in_memory_are_compared_too(plcnn: Command) -
         (["notes.txt"], "notes.txt: expected a folder of pictures, or a file ending in .csv"),
         (["shapes", "--jsn", "a"], "there is no option --jsn. Did you mean --json?"),
         (["shapes", "--data.rot", "a"], "there is no option --data.rot. Did you mean --data.root"),
-        (["shapes", "--page", "no"], "--page: invalid choice: 'no'"),
+        (["shapes", "--page", "no"], "--page: got 'no'."),
         (["shapes", "--json", "notes.txt"], "--json notes.txt: exists already; name another file."),
     ],
 )

@@ -64,5 +64,5 @@ def test_reports_call_pictures_by_name_or_number(names: list[str] | None) -> Non
         assert called == ["10", "11", "12", "13", "14"] and "#11" in page
         return
     assert called == [*names[:2], r"dog/\udcff.png", *names[3:5]]
-    assert 'title="cat/&lt;b&gt;.png">&lt;b&gt;.png</p>' in page and "#11" not in page
+    assert 'title="cat/&lt;b&gt;.png">cat/&lt;b&gt;.png</p>' in page and "#11" not in page
     assert r'title="dog/new\nline.png"' in page and r"dog/\udcff.png" in page

@@ -153,7 +153,7 @@ def test_jobs_without_a_fork_have_a_process_and_a_gpu_each(tmp_path: Path) -> No
     ("typed", "said"),
     [
         ([], "sweep needs seeds, folds or search"),
-        (["seed", "1"], "invalid choice: 'seed'"),
+        (["seed", "1"], "got 'seed'. Did you mean seeds?"),
         (["seeds"], "seeds needs some"),
         (["seeds", "1.5"], "'1.5' is no seed"),
         (["seeds", "5-1"], "stands for 0 seeds"),

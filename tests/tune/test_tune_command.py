@@ -85,7 +85,7 @@ def test_a_batch_size_with_its_picture(plcnn: Command) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (["lrr"], "invalid choice"),
+        (["lrr"], "got 'lrr'. Did you mean lr?"),
         (["lr", "--stepz", "3"], "Did you mean --steps"),
         (["lr", "--model.optimzer", "sgd"], "Did you mean --model.optimizer"),
         (["lr", "--low", "1", "--high", "0.1"], "both above 0, and the second greater"),

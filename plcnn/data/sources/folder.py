@@ -138,8 +138,8 @@ def _list(root: Path) -> _Listed:
             f" folder{'s' * (len(empty) > 1)} away."
         )
     check_classes(classes, shown)
-    if loose := sum(is_called_a_picture(path.name) for path in root.iterdir()):
-        _log.warning("%s: %d pictures lie in no class folder and are left out", shown, loose)
+    if loose := sorted(path.name for path in root.iterdir() if is_called_a_picture(path.name)):
+        _log.warning("%s: left out, for they lie in no class folder: %s", shown, listed(loose))
     return _Listed(classes, files, labels)
 
 
