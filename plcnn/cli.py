@@ -58,6 +58,7 @@ from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
 from plcnn.errors import UserError, WrongCommandLine, first_line
 from plcnn.event_files import cut_back
+from plcnn.files import remove_left_aside
 from plcnn.origin import FROM_CHECKPOINT, FROM_DATA, WITHOUT_DATA, Origin
 from plcnn.parser import CHOICES, Parser
 from plcnn.processes import await_all, is_of_another, meet_anew
@@ -267,6 +268,7 @@ class CLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         folder = self._folder = self._run_folder(config["default_root_dir"])
         if self.origin.run and _is_rank_zero() and not config["fast_dev_run"]:
+            remove_left_aside(self.origin.run)
             cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
         most = config["max_epochs"]
         if self.origin.run and most and 0 < most < self.origin.epochs():

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from plcnn.terminal import warn
 
+_ASIDE = ".tmp"
+
 _told: set[tuple[str, str]] = set()
 
 
@@ -17,7 +19,7 @@ def written_aside(path: Path) -> Iterator[Path]:
     Yields:
         The path to write to; nothing of it is left after an error.
     """
-    aside = path.with_name(f"{path.name}.tmp")
+    aside = path.with_name(f"{path.name}{_ASIDE}")
     try:
         yield aside
         sync(aside)
@@ -27,6 +29,13 @@ def written_aside(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             aside.unlink()
         raise
+
+
+def remove_left_aside(folder: Path) -> None:
+    """Take away what processes that were killed while they wrote left in a folder."""
+    for left in folder.glob(f"*{_ASIDE}"):
+        with suppress(OSError):
+            left.unlink()
 
 
 def sync(path: Path) -> None:

@@ -176,6 +176,14 @@ def test_what_a_kill_left_beside_the_events_is_taken_away(plcnn: Callable[..., O
     assert [epoch for epoch, _ in scalars(RUN)["val/acc"]] == [1, 2]
 
 
+def test_files_that_a_kill_left_half_written_are_taken_away(plcnn: Callable[..., Outcome]) -> None:
+    assert plcnn("fit", *TINY, "--trainer.max_epochs", "1").code == 0
+    for name in ("manifest.json.tmp", "split.json.tmp"):
+        (RUN / name).write_text("{")
+    assert plcnn("fit", "--resume", str(RUN)).code == 0  # nothing is left to train
+    assert not list(RUN.glob("*.tmp"))
+
+
 def test_a_half_written_event_is_cut_off(plcnn: Callable[..., Outcome]) -> None:
     for name in ("whole", "run"):
         assert plcnn("fit", *TINY, "--trainer.max_epochs", "2", "--name", name).code == 0
