@@ -1,6 +1,5 @@
 """The Python API: architectures by name, runs, and trained classifiers from run folders and checkpoints."""
 
-import csv
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from plcnn.classifier import Classifier
 from plcnn.errors import UserError
 from plcnn.keywords import as_arguments
 from plcnn.results import Result
+from plcnn.run import history
 
 MOST_VALUES = 2**24
 """Of a picture of a checkpoint, with which its network is tried when it is loaded."""
@@ -80,8 +80,7 @@ class Run:
     @property
     def history(self) -> list[dict[str, float]]:
         """A dictionary an epoch, of history.csv: epoch, step, metrics such as "val/acc", lr, seconds, pictures/s."""
-        with (self.folder / "history.csv").open(newline="") as file:
-            return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        return history(self.folder)
 
     @cached_property
     def classifier(self) -> Classifier:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from plcnn.classifier import LOGGED
+from plcnn.data.split import Split
 from plcnn.errors import UserError, wrong_value
 from plcnn.paths import expanded
 
@@ -119,8 +120,8 @@ def check_epochs_are_left(trainer: Any, done: int, checkpoint: Path | None) -> N
 
 def validates(data: Any) -> bool:
     """Whether the data's settings hold pictures out for validation."""
-    held = data["val_fraction"] if data["val_count"] is None else data["val_count"]
-    return bool(data["split_file"] or data["folds"] or held)
+    held_out = Split("first", data["val_fraction"], data["val_count"], folds=data["folds"]).holds_out
+    return held_out or data["split_file"] is not None
 
 
 def check_monitor(key: str, monitor: str | None, validates: bool, enabled: bool) -> None:

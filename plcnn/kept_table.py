@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from plcnn.paths import user_cache
+
 Rows = list[dict[str, Any]]
 
 
@@ -25,8 +27,7 @@ def digest(folder: Path) -> str:
 
 def cache_file(name: str) -> Path:
     """The path of a table in the user's cache folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "plcnn" / f"{name}.json"
+    return user_cache() / f"{name}.json"
 
 
 def stored(paths: Iterable[Path], made_from: str, given: Sequence[Any]) -> Rows | None:

@@ -15,6 +15,11 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def user_cache() -> Path:
+    """plcnn's folder in the user's cache."""
+    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "plcnn"
+
+
 def nearby(path: Path) -> str:
     """A question that names what lies beside a missing path under nearly its name; empty where nothing does."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 200
 """Of a run's name; file systems take 255."""
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run folder's history.csv, one an epoch, without what was not measured.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it holds something else than numbers.
+    """
+    with (folder / "history.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def new_run_folder(root: str | Path, name: str, stem: str = "version") -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from plcnn.files import reason
-from plcnn.paths import expanded
+from plcnn.paths import expanded, user_cache
 from plcnn.terminal import remark, warn
 
 GB = 10**9
@@ -22,9 +22,7 @@ _BLOCK, _MOST_BLOCKS = 1 << 16, 256
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
     """The folder of all prepared sets."""
-    if cache_dir:
-        return expanded(cache_dir)
-    return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "plcnn" / "pictures"
+    return expanded(cache_dir) if cache_dir else user_cache() / "pictures"
 
 
 def make_room(parent: Path, most: float) -> None:

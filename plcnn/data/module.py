@@ -223,12 +223,12 @@ class ImageData(LightningDataModule):
             UserError: if they cannot be read, or a run's pictures are no longer those that it was split from.
         """
         if stage in ("fit", "validate") and "val" not in self.sets:
-            self._refuse_another_split("val", stage)
+            self._settle_split("val", stage)
             self._open("train", "val")
             if stage == "fit" and self.check != "off" and not hasattr(self.source, "facts"):
                 self._look()
         if stage == "test" and "test" not in self.sets:
-            self._refuse_another_split("test", stage)
+            self._settle_split("test", stage)
             self._open("test")
         if stage != "predict":
             self.hparams["verified"] = self.source.verified
@@ -255,8 +255,8 @@ class ImageData(LightningDataModule):
             self.parts |= parts_of(self.source, self.partition, name)
         return self.parts[name]
 
-    def _refuse_another_split(self, name: str, stage: str) -> None:
-        """Refuse to draw a split anew from other pictures than a run had: some that it trained on would be held out."""
+    def _settle_split(self, name: str, stage: str) -> None:
+        """Note which pictures are split; refuse others than a run had, for some it trained on would be held out."""
         held = self.parted(name)
         if "train" not in self.parts:
             return  # the source has pictures of its own for this

@@ -10,7 +10,7 @@ from torch import Tensor
 from plcnn.data.cache import Prepared, prepared
 from plcnn.data.partition import Parted
 from plcnn.data.pictures import Resize
-from plcnn.data.stores import Chosen, Pictures, Several, Unfitted, is_unfitted, take
+from plcnn.data.stores import Chosen, Pictures, Unfitted, as_unfitted, take
 from plcnn.data.survey import Survey
 
 
@@ -74,7 +74,7 @@ def open_parts(parts: dict[str, Parted], shaping: Shaping) -> Opened:
                 continue
             places = torch.searchsorted(rows, part.rows)
             if made:
-                places = places[[place not in made.survey.faults for place in places.tolist()]]
+                places = places[~torch.isin(places, torch.tensor(list(made.survey.faults), dtype=torch.int64))]
                 result.surveyed[name] = made.survey, places
             result.parts[name] = Parted(whole, rows[places])
             chosen = take(made.images, places) if made else take(whole.images, part.rows)  # type: ignore[arg-type]
@@ -98,5 +98,5 @@ def _to_be_read(images: Any, rows: Tensor, image_shape: tuple[int, int, int]) ->
     shape = images.shape[1:] if isinstance(images, Tensor) else getattr(images, "shape", None)
     if shape is not None and tuple(shape) == image_shape:
         return None
-    pictures = images if is_unfitted(images) else Several(images)
+    pictures = as_unfitted(images)
     return pictures if len(rows) == len(images) else Chosen(pictures, rows.tolist())

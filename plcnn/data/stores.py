@@ -111,6 +111,11 @@ class Several:
         return f"picture {index} (from 0)"
 
 
+def as_unfitted(images: "Tensor | PictureStore | Unfitted") -> Unfitted:
+    """Pictures as some that may be brought to another shape."""
+    return images if is_unfitted(images) else Several(images)  # type: ignore[arg-type]
+
+
 class Chosen:
     """Some of several pictures, in an order of their own.
 

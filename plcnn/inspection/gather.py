@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from plcnn.data.in_memory import Picture
 from plcnn.data.module import ImageData
 from plcnn.data.partition import Parted
 from plcnn.data.scaling import Scaling
-from plcnn.data.stores import Chosen, Several, Unfitted
+from plcnn.data.stores import Chosen, Unfitted, as_unfitted
 from plcnn.data.survey import Survey, survey
 from plcnn.inspection.subject import PARTS, Subject
 
@@ -69,8 +69,7 @@ def subject_of(data: ImageData, parted: Mapping[str, Parted], surveys: Sequence[
 
 def pictures_of(part: Parted) -> Unfitted:
     """The pictures of a part as they were given, each with its name."""
-    images = part.whole.images
-    pictures: Any = images if hasattr(images, "picture") else Several(images)  # type: ignore[arg-type]
+    pictures = as_unfitted(part.whole.images)
     if part.whole.names is not None:
         pictures = _Named(pictures, part.whole.names)
     return Chosen(pictures, part.rows.tolist())

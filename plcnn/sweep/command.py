@@ -108,11 +108,12 @@ def _begun(
             raise UserError(f"{[*given, *(SPACE + key for key in space)][0]} belongs to `plcnn sweep search`.", 2)
     numbers = _numbers(options.kind, options.numbers)
     _refuse_fits(options.kind, rest)
-    from plcnn.sweep.settings import can_fork, parsed, processors
+    from plcnn.compute import usable_cores
+    from plcnn.sweep.settings import can_fork, parsed
 
     settings = parsed(rest, parser)
     jobs = options.jobs or 1
-    threads = 0 if jobs == 1 or "OMP_NUM_THREADS" in os.environ else max(1, processors() // jobs)
+    threads = 0 if jobs == 1 or "OMP_NUM_THREADS" in os.environ else max(1, usable_cores() // jobs)
     plan = Plan(options.kind, rest, numbers, jobs, threads, can_fork(settings), bool(settings.get("test_after")))
     if plan.kind == "search":
         plan.search = _search(options, space, settings)
@@ -203,9 +204,9 @@ def _resumed(options: argparse.Namespace, rest: list[str]) -> tuple[Path, Plan]:
     if options.trials:
         plan.search["trials"] = options.trials
     if options.jobs and options.jobs != plan.jobs:
-        from plcnn.sweep.settings import processors
+        from plcnn.compute import usable_cores
 
-        plan.jobs, plan.threads = options.jobs, max(1, processors() // options.jobs)
+        plan.jobs, plan.threads = options.jobs, max(1, usable_cores() // options.jobs)
     if options.trials or options.jobs:
         plan.write(folder)
     if plan.kind == "search":

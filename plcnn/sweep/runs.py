@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from plcnn import manifest, results
 from plcnn.arguments import read_yaml
-from plcnn.run import newest_config, newest_run
+from plcnn.run import history, newest_config, newest_run
 from plcnn.terminal import printable
 
 ENDED = ("finished", "stopped early")
@@ -90,14 +90,13 @@ def look(sweep: Path, key: str) -> State:
         ended: Mapping[str, Any] = manifest.read(folder)[-1].get("ended") or {}
     except (OSError, ValueError, IndexError):
         ended = {}
-    return State(key, folder, history(folder), str(ended.get("reason", "")), str(ended.get("message", "")))
+    return State(key, folder, _epochs(folder), str(ended.get("reason", "")), str(ended.get("message", "")))
 
 
-def history(folder: Path) -> list[dict[str, float]]:
+def _epochs(folder: Path) -> list[dict[str, float]]:
     """The rows of a run's history.csv; none where there is none yet."""
     try:
-        with (folder / "history.csv").open(newline="") as file:
-            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+        return history(folder)
     except (OSError, ValueError, TypeError, csv.Error):
         return []
 

@@ -5,47 +5,23 @@ import sys
 from typing import Any
 
 import torch
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser
 
 from plcnn.arguments import in_layers
-from plcnn.behind_fit import refuse_unknown
-from plcnn.cli import CLI
 from plcnn.cli import run as run_command
 from plcnn.command_parser import CommandParser
 from plcnn.errors import UserError, WrongCommandLine
+from plcnn.fit_options import FitOptions
 from plcnn.parser import CHOICES
 
 
-class Settings(CLI):
-    """`fit`, parsed and not built.
-
-    Args:
-        arguments: what `CLI` takes.
-        parser: of the command's own options.
-    """
-
-    def __init__(self, *arguments: Any, parser: CommandParser) -> None:
-        self.own_parser = parser
-        super().__init__(*arguments)
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse, once it is sure that no option was meant to be one of the command's own."""
-        refuse_unknown(self.arguments[1:], self.flags(), self.own_parser)
-        super().parse_arguments(parser, args)
-
-    def flags(self) -> set[str]:
-        """Keys of all options of `fit`."""
-        found: set[str] = self._subcommand_parsers["fit"].flags()  # type: ignore[attr-defined]
-        return found
+class Settings(FitOptions):
+    """`fit`, parsed and not built."""
 
     def _set_seed(self) -> None:
         pass
 
     def instantiate_classes(self) -> None:
         """Build nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        pass
 
     def check(self, flags: list[str]) -> None:
         """Parse further options on top.
@@ -97,8 +73,3 @@ def can_fork(settings: Settings) -> bool:
     """Whether runs may be forked from one process that has everything imported."""
     one_process = settings.get("trainer.devices") in ("auto", 1, "1") and settings.get("trainer.num_nodes") == 1
     return sys.platform == "linux" and torch.cuda.device_count() == 0 and one_process
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,20 +6,19 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch import Callback
-from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningCLI
 
-from plcnn.behind_fit import refuse_unknown
 from plcnn.callbacks.finetune import FineTune
-from plcnn.cli import CLI
 from plcnn.command_parser import CommandParser
 from plcnn.errors import UserError
+from plcnn.fit_options import FitOptions
 from plcnn.terminal import remark
 
 NEVER = 10**9
 """Epochs from one validation to the next."""
 
 
-class Trial(CLI):
+class Trial(FitOptions):
     """`fit`, built but not run: on one device, without loggers, checkpoints, validation; what freezes layers is kept.
 
     Args:
@@ -33,13 +32,8 @@ class Trial(CLI):
     def __init__(
         self, *arguments: Any, folder: Path, steps: int, find: Callable[["Trial"], None], parser: CommandParser
     ) -> None:
-        self.folder, self.steps, self.find, self.own_parser = folder, steps, find, parser
-        super().__init__(*arguments)
-
-    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse, once it is sure that no option was meant to be one of the command's own."""
-        refuse_unknown(self.arguments[1:], self._subcommand_parsers[self.command].flags(), self.own_parser)  # type: ignore[attr-defined]
-        super().parse_arguments(parser, args)
+        self.folder, self.steps, self.find = folder, steps, find
+        super().__init__(*arguments, parser=parser)
 
     def before_instantiate_classes(self) -> None:
         """Check the settings as `fit` does, and take away what a look does not need."""

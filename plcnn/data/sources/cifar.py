@@ -73,13 +73,10 @@ class _Cifar(OfFiles):
         return self._read(self.train_files)
 
     def test(self) -> tuple[Tensor, Tensor]:
-        """Read the test pictures, in the official order.
-
-        Returns:
-            Pictures (10000, 3, 32, 32), uint8, and labels (10000,), int64.
+        """Read the test pictures, in the form of `train`.
 
         Raises:
-            UserError: if a file is missing, not the official one, or not of the form that it should have.
+            UserError: as `train` does.
         """
         return self._read(self.test_files)
 

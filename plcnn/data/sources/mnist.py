@@ -59,13 +59,10 @@ class _Four(OfFiles):
         return self._read(TRAIN_NAMES)
 
     def test(self) -> tuple[Tensor, Tensor]:
-        """Read the test pictures, in the official order.
-
-        Returns:
-            Pictures (10000, 1, 28, 28), uint8, and labels (10000,), int64.
+        """Read the test pictures, in the form of `train`.
 
         Raises:
-            UserError: if a file is missing, not the official one, or not of the form that it should have.
+            UserError: as `train` does.
         """
         return self._read(TEST_NAMES)
 

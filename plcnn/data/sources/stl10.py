@@ -82,13 +82,10 @@ class STL10(OfFiles):
         return self._read("train")
 
     def test(self) -> tuple[Tensor, Tensor]:
-        """Read the test pictures, in the official order.
-
-        Returns:
-            Pictures (8000, 3, 96, 96), uint8, and labels (8000,), int64.
+        """Read the test pictures, in the form of `train`.
 
         Raises:
-            UserError: if a file is missing, not the official one, or not of the form that it should have.
+            UserError: as `train` does.
         """
         return self._read("test")
 

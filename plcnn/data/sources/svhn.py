@@ -74,13 +74,10 @@ class SVHN(OfFiles):
         return self._read(self._train_files)
 
     def test(self) -> tuple[Tensor, Tensor]:
-        """Read the test pictures, in the official order.
-
-        Returns:
-            Pictures (pictures, 3, 32, 32), uint8, and labels (pictures,), int64.
+        """Read the test pictures, in the form of `train`.
 
         Raises:
-            UserError: if a file is missing, not the official one, or not of the form that it should have.
+            UserError: as `train` does.
         """
         return self._read((self.test_file,))
 
