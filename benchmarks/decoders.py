@@ -66,7 +66,7 @@ def reduced(content: bytes, size: int) -> np.ndarray:
 
 
 def own(content: bytes, size: int) -> np.ndarray:
-    from plcnn.data.pictures import read_picture
+    from plcnn.data.reading.pictures import read_picture
 
     return read_picture(io.BytesIO(content), (3, size, size)).transpose(1, 2, 0)
 

@@ -49,7 +49,7 @@ def reading(place: Path, shape: tuple[int, int, int], batch_size: int, workers: 
     """A function that reads all files, and returns pictures a second."""
     from device import choose, seconds
 
-    from plcnn.data.picture_batches import PictureBatches
+    from plcnn.data.reading.picture_batches import PictureBatches
 
     batches = PictureBatches([str(place)], shape, batch_size, workers)
     return lambda: len(batches.pictures) / seconds(lambda: sum(1 for _ in batches), choose("cpu"))

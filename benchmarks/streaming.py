@@ -120,11 +120,11 @@ def main(arguments: list[str] | None = None) -> None:
     import torch
 
     from plcnn.compute import usable_cores
-    from plcnn.data.cache import prepared
+    from plcnn.data.kept.cache import prepared
+    from plcnn.data.kept.stores import Fitted, Part
     from plcnn.data.loader import BatchLoader
-    from plcnn.data.picture_files import PictureFiles
-    from plcnn.data.pictures import in_folder
-    from plcnn.data.stores import Fitted, Part
+    from plcnn.data.reading.picture_files import PictureFiles
+    from plcnn.data.reading.pictures import in_folder
     from plcnn.data.workers import Workers
 
     workers = given.workers or usable_cores()

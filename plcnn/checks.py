@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from plcnn.classifier import LOGGED
-from plcnn.data.split import Split
+from plcnn.data.parts.split import Split
 from plcnn.errors import UserError, wrong_value
 from plcnn.paths import expanded
 

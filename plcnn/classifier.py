@@ -17,9 +17,9 @@ from plcnn.calibration import UNFITTED
 from plcnn.checkpoint_content import STAMP, TEMPERATURE, stamp
 from plcnn.compilation import CompileMode, compile_in_place
 from plcnn.compute import prepare
-from plcnn.data.in_memory import Picture, to_images
 from plcnn.data.loader import Batch
-from plcnn.data.pictures import Resize
+from plcnn.data.reading.in_memory import Picture, to_images
+from plcnn.data.reading.pictures import Resize
 from plcnn.data.scaling import IMAGENET, Normalize, measured
 from plcnn.errors import UserError
 from plcnn.inference import predict_probabilities

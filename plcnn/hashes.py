@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plcnn.data.stores import Pictures
+from plcnn.data.kept.stores import Pictures
 
 IN_A_STORE = "not hashed: they lie in a store"
 """What stands for the hash of pictures that are read when a batch needs them."""

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plcnn.data.kept.stores import Pictures, take
 from plcnn.data.module import ImageData
-from plcnn.data.stores import Pictures, take
 from plcnn.files import written_aside
 from plcnn.hashes import IN_A_STORE, as_bytes, tensor_hash
 from plcnn.paths import expanded

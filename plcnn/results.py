@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from plcnn import checkpoint as checkpoints
-from plcnn.data.stores import Pictures, read_rows
+from plcnn.data.kept.stores import Pictures, read_rows
 from plcnn.errors import UserError
 from plcnn.examples import KINDS, examples
 from plcnn.files import failing_softly, written_aside

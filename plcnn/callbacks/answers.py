@@ -11,7 +11,7 @@ from torch import Tensor
 from plcnn.answers import CSV, JSON, Answer, Format, Table, Writer
 from plcnn.calibration import probabilities
 from plcnn.classifier import Classifier
-from plcnn.data.picture_batches import PictureBatch, PictureBatches
+from plcnn.data.reading.picture_batches import PictureBatch, PictureBatches
 from plcnn.errors import UserError
 from plcnn.files import reason, written_aside
 from plcnn.paths import expanded

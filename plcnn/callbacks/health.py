@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from plcnn.callbacks.history import history_of
-from plcnn.data.mixing import Mix
-from plcnn.data.stores import read_rows
+from plcnn.data.batchwise.mixing import Mix
+from plcnn.data.kept.stores import read_rows
 from plcnn.processes import has_whole_weights
 from plcnn.terminal import warn
 

@@ -2,8 +2,8 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from plcnn.data.partition import names_of
-from plcnn.data.split_file import FILE, write_split
+from plcnn.data.parts.partition import names_of
+from plcnn.data.parts.split_file import FILE, write_split
 from plcnn.files import failing_softly
 from plcnn.run import run_folder
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from plcnn.data.official import OfficialFile
+from plcnn.data.published.official import OfficialFile
 
 
 class Facts(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from plcnn.data.stores import Held, Part, Pictures
+from plcnn.data.kept.stores import Held, Part, Pictures
 from plcnn.errors import UserError
 
 Place = Literal["device", "host", "workers"]

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from plcnn.data.augmentations import Augment, apply
+from plcnn.data.batchwise.mixing import Mixing
 from plcnn.data.keep import Place
-from plcnn.data.mixing import Mixing
+from plcnn.data.kept.stores import Pictures
+from plcnn.data.parts.sampling import Sampler, Sampling
 from plcnn.data.randomness import Draws
 from plcnn.data.readers import reader
-from plcnn.data.sampling import Sampler, Sampling
-from plcnn.data.stores import Pictures
 
 
 class Batch(NamedTuple):

@@ -8,21 +8,21 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from plcnn.data.augmentations import Augment, Augmentation, augmentations
-from plcnn.data.cache import Prepared
+from plcnn.data.batchwise.mixing import Mix, Mixing
 from plcnn.data.keep import Keep, Place, place_of
+from plcnn.data.kept.cache import Prepared
+from plcnn.data.kept.stores import Pictures
+from plcnn.data.kept.survey import Survey
 from plcnn.data.loader import Batch, BatchLoader
-from plcnn.data.meant import STANDARD_INPUT
-from plcnn.data.mixing import Mix, Mixing
 from plcnn.data.opening import Shaping, open_parts
-from plcnn.data.partition import Parted, Partition, names_of, parts_of
-from plcnn.data.picture_batches import PictureBatch, PictureBatches, read_standard_input
-from plcnn.data.pictures import Resize
-from plcnn.data.sampling import Sampling
+from plcnn.data.parts.partition import Parted, Partition, names_of, parts_of
+from plcnn.data.parts.sampling import Sampling
+from plcnn.data.parts.split import Split, SplitChoice
+from plcnn.data.parts.split_file import pictures_told
+from plcnn.data.reading.meant import STANDARD_INPUT
+from plcnn.data.reading.picture_batches import PictureBatch, PictureBatches, read_standard_input
+from plcnn.data.reading.pictures import Resize
 from plcnn.data.sources import PictureSource, Source, sources
-from plcnn.data.split import Split, SplitChoice
-from plcnn.data.split_file import pictures_told
-from plcnn.data.stores import Pictures
-from plcnn.data.survey import Survey
 from plcnn.errors import UserError, wrong_value
 
 Check = Literal["warn", "stop", "off"]

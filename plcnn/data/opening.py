@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from plcnn.data.cache import Prepared, prepared
-from plcnn.data.partition import Parted
-from plcnn.data.pictures import Resize
-from plcnn.data.stores import Chosen, Pictures, Unfitted, as_unfitted, take
-from plcnn.data.survey import Survey
+from plcnn.data.kept.cache import Prepared, prepared
+from plcnn.data.kept.stores import Chosen, Pictures, Unfitted, as_unfitted, take
+from plcnn.data.kept.survey import Survey
+from plcnn.data.parts.partition import Parted
+from plcnn.data.reading.pictures import Resize
 
 
 @dataclass(frozen=True)

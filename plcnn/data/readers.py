@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from plcnn.data.keep import Place
-from plcnn.data.stores import Pictures, read_rows
+from plcnn.data.kept.stores import Pictures, read_rows
 from plcnn.data.workers import Workers
 
 

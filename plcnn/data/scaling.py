@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from plcnn.data.stores import Pictures, read_rows
+from plcnn.data.kept.stores import Pictures, read_rows
 
 Normalize = Literal["none", "data", "imagenet"]
 

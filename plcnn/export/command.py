@@ -9,8 +9,8 @@ import torch
 from plcnn import checkpoint as checkpoints
 from plcnn import results
 from plcnn.classifier import Classifier
+from plcnn.data.kept.stores import Pictures, read_rows
 from plcnn.data.module import ImageData
-from plcnn.data.stores import Pictures, read_rows
 from plcnn.errors import UserError, wrong_value
 from plcnn.export import parity as parities
 from plcnn.export import speed as speeds

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from plcnn.classifier import Classifier
-from plcnn.data.stores import Pictures
+from plcnn.data.kept.stores import Pictures
 from plcnn.errors import UserError
 from plcnn.export.artifact import Run
 from plcnn.inference import predict_probabilities

@@ -6,11 +6,11 @@ A matrix product is the same everywhere; the antialiased resize operators of the
 import torch
 from torch import Tensor, nn
 
-from plcnn.data.pictures import Resize as Policy
+from plcnn.data.reading.pictures import Resize as Policy
 
 
 class Resize(nn.Module):
-    """Brings pictures of any size to one size, as `plcnn.data.pictures.fitted` does.
+    """Brings pictures of any size to one size, as `plcnn.data.reading.pictures.fitted` does.
 
     Pictures that have the size keep their pixels; others differ from Pillow's by one level of 255 at most.
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from plcnn.data.pictures import MODES
+from plcnn.data.reading.pictures import MODES
 
 ONNX = """\
 import json
@@ -40,7 +40,7 @@ import json
 
 {numpy}import plcnn
 import torch
-from plcnn.data.in_memory import to_images
+from plcnn.data.reading.in_memory import to_images
 from safetensors import safe_open
 from safetensors.torch import load_file
 

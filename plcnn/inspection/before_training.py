@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from plcnn.data.module import ImageData
-from plcnn.data.own_root import SOURCES
-from plcnn.data.partition import Parted
+from plcnn.data.own.root import SOURCES
+from plcnn.data.parts.partition import Parted
 from plcnn.errors import UserError
 from plcnn.inspection.finding import Finding, counted
 from plcnn.inspection.findings import look

@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> None:
     folder = unused(expanded(options.output or FOLDER)) if options.page == "true" else None
     data = _data(options.data, rest, parser)
 
-    from plcnn.data.near_hashes import hasher_version
+    from plcnn.data.kept.near_hashes import hasher_version
     from plcnn.inspection.facts import facts
     from plcnn.inspection.findings import look
     from plcnn.inspection.gather import gather

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plcnn.data.in_memory import Picture
+from plcnn.data.kept.stores import Chosen, Unfitted, as_unfitted
+from plcnn.data.kept.survey import Survey, survey
 from plcnn.data.module import ImageData
-from plcnn.data.partition import Parted
+from plcnn.data.parts.partition import Parted
+from plcnn.data.reading.in_memory import Picture
 from plcnn.data.scaling import Scaling
-from plcnn.data.stores import Chosen, Unfitted, as_unfitted
-from plcnn.data.survey import Survey, survey
 from plcnn.inspection.subject import PARTS, Subject
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from plcnn.data.own_root import SOURCES
+from plcnn.data.own.root import SOURCES
 from plcnn.data.sources import sources
 from plcnn.errors import UserError
 from plcnn.paths import expanded, nearby

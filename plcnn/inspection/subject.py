@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plcnn.data.pictures import Resize
-from plcnn.data.stores import Unfitted
+from plcnn.data.kept.stores import Unfitted
+from plcnn.data.reading.pictures import Resize
 from plcnn.inspection.near import Pairs, alike
 from plcnn.terminal import printable
 
 if TYPE_CHECKING:
-    from plcnn.data.survey import Survey
+    from plcnn.data.kept.survey import Survey
 
 PARTS = ("train", "val", "test")
 ADJECTIVES = ("training", "validation", "test")

@@ -2,7 +2,7 @@
 
 import torch
 
-from plcnn.data.in_memory import image_of
+from plcnn.data.reading.in_memory import image_of
 from plcnn.inspection.subject import Subject
 
 MOST = 1200

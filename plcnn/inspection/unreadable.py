@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from plcnn.data.stores import Unfitted
+from plcnn.data.kept.stores import Unfitted
 from plcnn.errors import UserError
 from plcnn.inspection.finding import Finding, counted, each_alone, listed
 from plcnn.inspection.subject import Subject

@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> None:
             raise
         raise UserError(f"serve needs {error.name}: pip install 'plcnn[serve]'") from error
     from plcnn.api import load
-    from plcnn.data.pictures import MODES
+    from plcnn.data.reading.pictures import MODES
     from plcnn.serve.device import device
 
     listening = listen(options.host, options.port)

@@ -9,7 +9,7 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
 from torch import Tensor
 
-from plcnn.data.pictures import Resize, read_picture, why_unreadable
+from plcnn.data.reading.pictures import Resize, read_picture, why_unreadable
 from plcnn.terminal import printable
 
 MOST_FILES = 64

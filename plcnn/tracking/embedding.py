@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from plcnn.classifier import Classifier
-from plcnn.data.stores import read_rows
+from plcnn.data.kept.stores import read_rows
 from plcnn.files import failing_softly
 from plcnn.processes import has_whole_weights
 from plcnn.terminal import printable

@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 
 from plcnn.calibration import probabilities
 from plcnn.classifier import Classifier
-from plcnn.data.stores import read_rows
+from plcnn.data.kept.stores import read_rows
 from plcnn.examples import examples
 from plcnn.outputs import Outputs
 from plcnn.tracking.loggers import log_picture, writers

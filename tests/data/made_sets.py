@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plcnn.data.checksums import Checksum
-from plcnn.data.official import OfficialFile
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.official import OfficialFile
 from plcnn.data.sources import cifar, cinic10, emnist, imagenette, mnist, stl10, svhn, tiny_imagenet
 
 Part = tuple[np.ndarray, list[int]]

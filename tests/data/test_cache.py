@@ -15,14 +15,14 @@ import pytest
 import torch
 from PIL import Image
 
-from plcnn.data import cache, survey
-from plcnn.data import cache_folder as folder_of_sets
-from plcnn.data.cache import PIXELS, Prepared, prepared
-from plcnn.data.cache_folder import GB, cache_folder, sample
-from plcnn.data.fingerprints import fingerprint
+from plcnn.data.kept import cache, survey
+from plcnn.data.kept import cache_folder as folder_of_sets
+from plcnn.data.kept.cache import PIXELS, Prepared, prepared
+from plcnn.data.kept.cache_folder import GB, cache_folder, sample
+from plcnn.data.kept.fingerprints import fingerprint
+from plcnn.data.kept.stores import Chosen, Fitted, Held, Part, Several, take
 from plcnn.data.loader import BatchLoader
-from plcnn.data.picture_files import PictureFiles
-from plcnn.data.stores import Chosen, Fitted, Held, Part, Several, take
+from plcnn.data.reading.picture_files import PictureFiles
 from plcnn.errors import UserError
 
 SHAPE = (3, 8, 6)

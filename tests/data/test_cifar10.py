@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from plcnn.data.checksums import Checksum
+from plcnn.data.published.checksums import Checksum
 from plcnn.data.sources.cifar import CIFAR10
 from plcnn.errors import UserError
 
@@ -25,8 +25,8 @@ PICTURES = 4  # in each batch
 OFFICIAL_MD5, OFFICIAL_URLS = dict(MD5), CIFAR10.archive.urls
 PROCESS = """
 import json, logging, os, sys, time
-from plcnn.data import unpack
-from plcnn.data.checksums import Checksum
+from plcnn.data.published import unpack
+from plcnn.data.published.checksums import Checksum
 from plcnn.data.sources.cifar import CIFAR10
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 root, action, (url, size, checksum, md5) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])

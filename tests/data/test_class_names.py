@@ -5,7 +5,7 @@ import random
 import pytest
 
 from plcnn.data.class_names import check_classes, class_places, composed, in_order, listed
-from plcnn.data.roles import role_of
+from plcnn.data.own.roles import role_of
 from plcnn.errors import UserError
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as F
 
-from plcnn.data import colour
 from plcnn.data.augmentations import augmentations, rand_augment, trivial_augment
-from plcnn.data.operations import NAMES, Operations
+from plcnn.data.batchwise import colour
+from plcnn.data.batchwise.operations import NAMES, Operations
 from plcnn.data.randomness import Draws, uniforms
 
 COUNT = 24

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plcnn.data import decoding
-from plcnn.data.decoding import Decoded, decoded
-from plcnn.data.pictures import fitted, read_picture
+from plcnn.data.reading import decoding
+from plcnn.data.reading.decoding import Decoded, decoded
+from plcnn.data.reading.pictures import fitted, read_picture
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from plcnn.data.checksums import Checksum
-from plcnn.data.download import download
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.download import download
 from plcnn.errors import UserError
 
 DATA = bytes(range(256)) * 2048  # 512 KiB
@@ -21,8 +21,8 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 PROCESS = """
 import logging, sys
 from pathlib import Path
-from plcnn.data.checksums import Checksum
-from plcnn.data.download import download
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.download import download
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 download(sys.argv[1], Path(sys.argv[2]), size=int(sys.argv[3]), checksum=Checksum("SHA-256", sys.argv[4]))
 """

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from plcnn.classifier import Classifier
-from plcnn.data.in_memory import to_images
+from plcnn.data.reading.in_memory import to_images
 from plcnn.errors import UserError
 
 SHAPE = (3, 6, 5)

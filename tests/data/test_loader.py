@@ -5,10 +5,10 @@ import torch
 
 from plcnn.data import keep
 from plcnn.data.augmentations import augmentations
+from plcnn.data.batchwise.mixing import Mixing
+from plcnn.data.kept.stores import Part, take
 from plcnn.data.loader import Batch, BatchLoader
-from plcnn.data.mixing import Mixing
 from plcnn.data.randomness import Draws
-from plcnn.data.stores import Part, take
 from plcnn.errors import UserError
 
 COUNT = 103

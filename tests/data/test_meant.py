@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plcnn.data.meant import Meant, meant_pictures
+from plcnn.data.reading.meant import Meant, meant_pictures
 
 IMAGES = (np.arange(2 * 5 * 6 * 3) % 251).astype(np.uint8).reshape(2, 5, 6, 3)
 
@@ -149,7 +149,7 @@ def test_files_that_hold_no_arrays() -> None:
 
 
 def test_an_archive_that_swells_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plcnn.data.array_files.MOST_BYTES", 1000)
+    monkeypatch.setattr("plcnn.data.reading.array_files.MOST_BYTES", 1000)
     np.savez_compressed("a.npz", a=np.zeros((10, 20, 20), np.uint8))
     assert "it holds more than" in fault("a.npz")
 

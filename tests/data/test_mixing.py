@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from plcnn.data.mixing import Mixing, box
+from plcnn.data.batchwise.mixing import Mixing, box
 
 IMAGES = torch.rand(6, 3, 9, 12, generator=torch.Generator().manual_seed(0))
 LABELS = torch.tensor([0, 1, 2, 3, 1, 0])

@@ -10,10 +10,10 @@ import yaml
 from PIL import Image
 from support import TINY, Outcome
 
-from plcnn.data import download
 from plcnn.data.augmentations import augmentations
 from plcnn.data.module import ImageData
-from plcnn.data.picture_batches import PictureBatches
+from plcnn.data.published import download
+from plcnn.data.reading.picture_batches import PictureBatches
 from plcnn.data.sources.cifar import CIFAR10
 
 Command = Callable[..., Outcome]

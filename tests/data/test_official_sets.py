@@ -12,7 +12,7 @@ from made_sets import SETS, Made, make_official
 from PIL import Image
 from torch import Tensor
 
-from plcnn.data.partition import as_set
+from plcnn.data.parts.partition import as_set
 from plcnn.data.sources import cifar, cinic10, emnist, imagenette, mnist, sources, stl10, svhn, tiny_imagenet
 from plcnn.errors import UserError
 

@@ -12,9 +12,9 @@ from PIL import Image
 from support import TINY, Outcome
 
 from plcnn import load
-from plcnn.data.in_memory import image_of
 from plcnn.data.module import ImageData
-from plcnn.data.pictures import fitted
+from plcnn.data.reading.in_memory import image_of
+from plcnn.data.reading.pictures import fitted
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from plcnn.data.picture_batches import PictureBatches
-from plcnn.data.pictures import read_picture
+from plcnn.data.reading.picture_batches import PictureBatches
+from plcnn.data.reading.pictures import read_picture
 from plcnn.errors import UserError
 
 IMAGES = np.random.default_rng(0).integers(256, size=(7, 6, 6, 3), dtype=np.uint8)
@@ -53,7 +53,7 @@ def test_nothing_but_mistakes_ends_at_once() -> None:
 def test_only_a_few_batches_are_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     write()
     read: list[object] = []
-    monkeypatch.setattr("plcnn.data.picture_batches.image_of", lambda p, *to: read.append(p) or IMAGES[0])
+    monkeypatch.setattr("plcnn.data.reading.picture_batches.image_of", lambda p, *to: read.append(p) or IMAGES[0])
     iterator = iter(PictureBatches(["mine"], (3, 6, 6), 2, 0))
     next(iterator)
     assert len(read) == 2

@@ -3,7 +3,7 @@
 import pickle
 from pathlib import Path
 
-from plcnn.data.picture_files import PictureFiles, class_folders
+from plcnn.data.reading.picture_files import PictureFiles, class_folders
 
 
 def test_classes_are_sorted_and_what_is_hidden_is_left_out(tmp_path: Path) -> None:

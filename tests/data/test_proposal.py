@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from plcnn.data.proposal import proposed_shape
+from plcnn.data.own.proposal import proposed_shape
 
 
 class Contents:

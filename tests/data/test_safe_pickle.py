@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plcnn.data.safe_pickle import loads
+from plcnn.data.published.safe_pickle import loads
 from plcnn.errors import UserError
 
 PATH = Path("/some/where/data_batch_1")

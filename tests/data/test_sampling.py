@@ -3,8 +3,8 @@
 import torch
 
 from plcnn.data.loader import BatchLoader
+from plcnn.data.parts.sampling import Sampler
 from plcnn.data.randomness import permutation
-from plcnn.data.sampling import Sampler
 
 LABELS = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
 CPU = torch.device("cpu")

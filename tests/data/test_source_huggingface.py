@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 
-from plcnn.data.fingerprints import fingerprint
-from plcnn.data.in_memory import image_of
+from plcnn.data.kept.fingerprints import fingerprint
 from plcnn.data.module import ImageData
+from plcnn.data.reading.in_memory import image_of
 from plcnn.data.sources.huggingface import HuggingFace
 from plcnn.errors import UserError
 

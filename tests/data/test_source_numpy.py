@@ -14,9 +14,9 @@ from PIL import Image
 from support import Outcome
 
 from plcnn import results
-from plcnn.data import array_files
-from plcnn.data.array_store import are_last
+from plcnn.data.kept.array_store import are_last
 from plcnn.data.module import ImageData
+from plcnn.data.reading import array_files
 from plcnn.data.sources import numpy as source_module
 from plcnn.data.sources.numpy import Arrays
 from plcnn.errors import UserError

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from plcnn.data.split import Split, SplitChoice
-from plcnn.data.split_file import read_split, write_split
+from plcnn.data.parts.split import Split, SplitChoice
+from plcnn.data.parts.split_file import read_split, write_split
 from plcnn.errors import UserError
 
 LABELS = torch.arange(1000) % 7

@@ -16,10 +16,10 @@ import pytest
 import torch
 from PIL import Image
 
-from plcnn.data import near_hashes
-from plcnn.data import survey as module
-from plcnn.data.pictures import fitted
-from plcnn.data.survey import Survey, survey
+from plcnn.data.kept import near_hashes
+from plcnn.data.kept import survey as module
+from plcnn.data.kept.survey import Survey, survey
+from plcnn.data.reading.pictures import fitted
 from plcnn.errors import UserError
 
 SHAPE = (3, 8, 6)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from plcnn.data.kept.stores import Part
 from plcnn.data.readers import WorkerReader
-from plcnn.data.stores import Part
 from plcnn.data.workers import Workers
 from plcnn.errors import UserError
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from plcnn.data.pictures import Resize as Policy
-from plcnn.data.pictures import fitted
+from plcnn.data.reading.pictures import Resize as Policy
+from plcnn.data.reading.pictures import fitted
 from plcnn.export.resize import Resize
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hostile.damage import CODE, Calls, cuts, flips
 
-from plcnn.data import safe_pickle
+from plcnn.data.published import safe_pickle
 from plcnn.data.sources.cifar import CIFAR10
 from plcnn.errors import UserError
 

@@ -16,8 +16,8 @@ from PIL import Image
 from support import TINY, Outcome
 
 import plcnn as product
-from plcnn.data.meant import meant_pictures
-from plcnn.data.picture_batches import PictureBatches
+from plcnn.data.reading.meant import meant_pictures
+from plcnn.data.reading.picture_batches import PictureBatches
 from plcnn.data.sources.shapes import Shapes
 from plcnn.errors import UserError
 from plcnn.terminal import printable

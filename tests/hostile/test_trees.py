@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hostile.damage import cuts, flips
 
-from plcnn.data.unpack import MARK, Tree, unpack
+from plcnn.data.published.unpack import MARK, Tree, unpack
 from plcnn.errors import UserError
 
 EXAMPLES = int(os.environ.get("PLCNN_EXAMPLES", "40"))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from plcnn.data.survey import Survey
+from plcnn.data.kept.survey import Survey
 from plcnn.inspection.subject import Subject
 
 

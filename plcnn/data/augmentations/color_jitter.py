@@ -5,8 +5,8 @@ Departure: the order is fixed, brightness, contrast, saturation, hue, where torc
 
 from torch import Tensor, nn
 
-from plcnn.data import colour
 from plcnn.data.augmentations import augmentations
+from plcnn.data.batchwise import colour
 from plcnn.data.randomness import Draws
 from plcnn.errors import wrong_value
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from plcnn.data.augmentations import augmentations
+from plcnn.data.batchwise.ranges import check_probability
 from plcnn.data.randomness import Draws
-from plcnn.data.ranges import check_probability
 from plcnn.errors import wrong_value
 
 

@@ -1,14 +1,14 @@
 """RandAugment: Cubuk et al., 2019 (https://arxiv.org/abs/1909.13719), with torchvision's operations and magnitudes.
 
 Departures from torchvision's, which is meant for uint8: values are not rounded between the operations, each of which is
-torchvision's own on floats; `plcnn.data.operations` says how a batch goes through them.
+torchvision's own on floats; `plcnn.data.batchwise.operations` says how a batch goes through them.
 """
 
 import torch
 from torch import Tensor, nn
 
 from plcnn.data.augmentations import augmentations
-from plcnn.data.operations import NAMES, Operations
+from plcnn.data.batchwise.operations import NAMES, Operations
 from plcnn.data.randomness import Draws
 from plcnn.errors import wrong_value
 

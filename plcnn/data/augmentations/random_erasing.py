@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from plcnn.data.augmentations import augmentations
 from plcnn.data.augmentations.cutout import inside
+from plcnn.data.batchwise.ranges import check_probability
+from plcnn.data.batchwise.rectangles import TRIES, drawn, first
 from plcnn.data.randomness import Draws
-from plcnn.data.ranges import check_probability
-from plcnn.data.rectangles import TRIES, drawn, first
 from plcnn.errors import wrong_value
 
 

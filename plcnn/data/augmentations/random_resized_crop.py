@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from plcnn.data.augmentations import augmentations
+from plcnn.data.batchwise.rectangles import TRIES, drawn, first
 from plcnn.data.memory_format import in_format_of
 from plcnn.data.randomness import Draws
-from plcnn.data.rectangles import TRIES, drawn, first
 from plcnn.errors import wrong_value
 
 

@@ -1,14 +1,14 @@
 """TrivialAugment, wide: Müller and Hutter, 2021 (https://arxiv.org/abs/2103.10158), as torchvision has it.
 
 Departures from torchvision's, which is meant for uint8: values are not rounded, the operations are torchvision's own on
-floats; `plcnn.data.operations` says how a batch goes through them.
+floats; `plcnn.data.batchwise.operations` says how a batch goes through them.
 """
 
 import torch
 from torch import Tensor, nn
 
 from plcnn.data.augmentations import augmentations
-from plcnn.data.operations import NAMES, Operations
+from plcnn.data.batchwise.operations import NAMES, Operations
 from plcnn.data.randomness import Draws
 
 BINS = 31

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from plcnn.choice import Choice
-from plcnn.data.stores import PictureStore, Unfitted
+from plcnn.data.kept.stores import PictureStore, Unfitted
 from plcnn.registry import Registry
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plcnn.data import safe_pickle
-from plcnn.data.checksums import Checksum
 from plcnn.data.class_names import listed
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published import safe_pickle
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.unpack import Files
 from plcnn.data.sources import sources
-from plcnn.data.unpack import Files
 from plcnn.errors import UserError, wrong_value
 
 PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"

@@ -4,14 +4,14 @@ Darlow, Crowley, Antoniou and Storkey, "CINIC-10 is not ImageNet or CIFAR-10", a
 of each part are CIFAR-10's, from both of its parts: a network trained on CIFAR-10 is not tested fairly on these.
 """
 
-from plcnn.data.archived_tree import ArchivedTree, OfTree
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile
+from plcnn.data.published.archived_tree import ArchivedTree, OfTree
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Tree
 from plcnn.data.sources import PictureSet, sources
 from plcnn.data.sources.cifar import CIFAR10
-from plcnn.data.unpack import Tree
 
 _EACH = 90_000  # pictures of each part, 9,000 a class
 

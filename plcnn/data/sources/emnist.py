@@ -9,14 +9,14 @@ from typing import Literal
 
 from torch import Tensor
 
-from plcnn.data.archived_tree import ArchivedTree, OfTree
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.idx import compressed, standing, to_tensors
-from plcnn.data.official import OfficialFile
+from plcnn.data.published.archived_tree import ArchivedTree, OfTree
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.idx import compressed, standing, to_tensors
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Tree
 from plcnn.data.sources import sources
-from plcnn.data.unpack import Tree
 from plcnn.errors import wrong_value
 
 Split = Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"]

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from torch import Tensor
 
 from plcnn.data.class_names import check_classes, composed, listed
-from plcnn.data.own_root import own_root
-from plcnn.data.own_source import OwnSource
-from plcnn.data.picture_files import PictureFiles, class_folders
-from plcnn.data.pictures import in_folder, is_called_a_picture, is_hidden
-from plcnn.data.roles import NAMES, role_of
+from plcnn.data.own.roles import NAMES, role_of
+from plcnn.data.own.root import own_root
+from plcnn.data.own.source import OwnSource
+from plcnn.data.reading.picture_files import PictureFiles, class_folders
+from plcnn.data.reading.pictures import in_folder, is_called_a_picture, is_hidden
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError
 from plcnn.terminal import printable

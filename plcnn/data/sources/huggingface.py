@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from plcnn.data.class_names import class_places, composed, listed
-from plcnn.data.own_root import own_root
-from plcnn.data.own_source import OwnSource
-from plcnn.data.roles import role_of
+from plcnn.data.own.roles import role_of
+from plcnn.data.own.root import own_root
+from plcnn.data.own.source import OwnSource
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError, first_line
 from plcnn.suggestions import did_you_mean

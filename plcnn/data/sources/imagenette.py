@@ -6,13 +6,13 @@ pictures here; validation pictures are held out of the training pictures.
 
 from typing import Literal
 
-from plcnn.data.archived_tree import ArchivedTree, OfTree
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile
+from plcnn.data.published.archived_tree import ArchivedTree, OfTree
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Tree
 from plcnn.data.sources import PictureSet, sources
-from plcnn.data.unpack import Tree
 from plcnn.errors import wrong_value
 
 TRAINING, TEST = 9_469, 3_925

@@ -11,11 +11,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.idx import standing, to_tensors
-from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.idx import standing, to_tensors
+from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 
 TRAIN_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")

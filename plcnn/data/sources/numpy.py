@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from plcnn.data.array_files import MOST_BYTES, ArrayFile, open_archive, open_array
-from plcnn.data.array_store import ArrayStore, Channels, are_last
 from plcnn.data.class_names import class_places, composed, listed
-from plcnn.data.own_root import own_root
-from plcnn.data.own_source import OwnSource
-from plcnn.data.pictures import why_unreadable
-from plcnn.data.roles import role_of
+from plcnn.data.kept.array_store import ArrayStore, Channels, are_last
+from plcnn.data.own.roles import role_of
+from plcnn.data.own.root import own_root
+from plcnn.data.own.source import OwnSource
+from plcnn.data.reading.array_files import MOST_BYTES, ArrayFile, open_archive, open_array
+from plcnn.data.reading.pictures import why_unreadable
 from plcnn.data.sources import PictureSet, sources
 from plcnn.errors import UserError
 from plcnn.terminal import printable

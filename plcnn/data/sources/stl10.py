@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.unpack import Files
 from plcnn.data.sources import sources
-from plcnn.data.unpack import Files
 from plcnn.errors import UserError
 
 _PICTURE_BYTES = 3 * 96 * 96

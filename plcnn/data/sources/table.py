@@ -11,12 +11,12 @@ from typing import NamedTuple
 import torch
 
 from plcnn.data.class_names import class_places, composed, listed
-from plcnn.data.own_root import own_root
-from plcnn.data.own_source import OwnSource
-from plcnn.data.picture_files import PictureFiles
-from plcnn.data.roles import NAMES, role_of
+from plcnn.data.own.roles import NAMES, role_of
+from plcnn.data.own.root import own_root
+from plcnn.data.own.source import OwnSource
+from plcnn.data.reading.picture_files import PictureFiles
+from plcnn.data.reading.tables import SUFFIXES, column_names, read_columns
 from plcnn.data.sources import PictureSet, sources
-from plcnn.data.tables import SUFFIXES, column_names, read_columns
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.suggestions import did_you_mean

@@ -6,14 +6,14 @@ papers; validation pictures are held out of the training pictures. Some pictures
 
 import torch
 
-from plcnn.data.archived_tree import ArchivedTree, OfTree
-from plcnn.data.checksums import Checksum
 from plcnn.data.facts import Facts
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile
-from plcnn.data.picture_files import PictureFiles
+from plcnn.data.published.archived_tree import ArchivedTree, OfTree
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Tree
+from plcnn.data.reading.picture_files import PictureFiles
 from plcnn.data.sources import PictureSet, sources
-from plcnn.data.unpack import Tree
 from plcnn.errors import UserError
 
 PAGE = "http://cs231n.stanford.edu/reports/2015/pdfs/yle_project.pdf"

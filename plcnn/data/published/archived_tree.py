@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from plcnn.data.class_names import listed
-from plcnn.data.home import Home
-from plcnn.data.official import OfficialFile
-from plcnn.data.picture_files import PictureFiles, class_folders
+from plcnn.data.published.home import Home
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Tree
+from plcnn.data.reading.picture_files import PictureFiles, class_folders
 from plcnn.data.sources import PictureSet
-from plcnn.data.unpack import Tree
 from plcnn.errors import UserError
 
 _log = logging.getLogger(__name__)

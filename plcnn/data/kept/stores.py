@@ -6,8 +6,8 @@ from typing import Protocol, TypeGuard
 import torch
 from torch import Tensor
 
-from plcnn.data.in_memory import Picture, image_of
-from plcnn.data.pictures import Resize, why_unreadable
+from plcnn.data.reading.in_memory import Picture, image_of
+from plcnn.data.reading.pictures import Resize, why_unreadable
 from plcnn.errors import UserError
 from plcnn.terminal import printable
 

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plcnn.data.cache_folder import GB, RECORD, allocated, cache_folder, make_room, sample
-from plcnn.data.decoding import decoder_version
-from plcnn.data.fingerprints import fingerprint
-from plcnn.data.in_memory import opened
-from plcnn.data.near_hashes import hasher_version
-from plcnn.data.pictures import Resize
+from plcnn.data.kept.cache_folder import GB, RECORD, allocated, cache_folder, make_room, sample
+from plcnn.data.kept.fingerprints import fingerprint
+from plcnn.data.kept.near_hashes import hasher_version
+from plcnn.data.kept.stores import Fitted, Unfitted
+from plcnn.data.kept.survey import Survey, survey
+from plcnn.data.reading.decoding import decoder_version
+from plcnn.data.reading.in_memory import opened
+from plcnn.data.reading.pictures import Resize
 from plcnn.data.sole_writer import sole_writer
-from plcnn.data.stores import Fitted, Unfitted
-from plcnn.data.survey import Survey, survey
 from plcnn.errors import UserError
 from plcnn.files import reason, sync
 from plcnn.terminal import warn

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from plcnn.data.decoding import Decoded, decoded
-from plcnn.data.pictures import MODES, Resize, fitted, fitted_planes, least_sides, why_unreadable
+from plcnn.data.reading.decoding import Decoded, decoded
+from plcnn.data.reading.pictures import MODES, Resize, fitted, fitted_planes, least_sides, why_unreadable
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.terminal import printable

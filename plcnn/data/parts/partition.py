@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from plcnn.data.kept.stores import is_unfitted
+from plcnn.data.parts.split import Split
+from plcnn.data.parts.split_file import read_split
 from plcnn.data.sources import PictureSet, PictureSource
-from plcnn.data.split import Split
-from plcnn.data.split_file import read_split
-from plcnn.data.stores import is_unfitted
 from plcnn.errors import UserError
 from plcnn.terminal import printable
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from plcnn.data.members import DAMAGED, Member, Refused, members_of
+from plcnn.data.published.members import DAMAGED, Member, Refused, members_of
 from plcnn.data.sole_writer import sole_writer
 from plcnn.errors import UserError
 

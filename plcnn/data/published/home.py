@@ -4,9 +4,9 @@ import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from plcnn.data.official import OfficialFile
-from plcnn.data.picture_files import holds_class_folders
-from plcnn.data.unpack import Files, Tree, came_from, unpack
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.unpack import Files, Tree, came_from, unpack
+from plcnn.data.reading.picture_files import holds_class_folders
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.suggestions import near

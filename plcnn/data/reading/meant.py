@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from plcnn.data.array_files import open_archive, open_array
-from plcnn.data.decoding import is_picture
-from plcnn.data.in_memory import Picture
-from plcnn.data.pictures import in_folder, why_unreadable
+from plcnn.data.reading.array_files import open_archive, open_array
+from plcnn.data.reading.decoding import is_picture
+from plcnn.data.reading.in_memory import Picture
+from plcnn.data.reading.pictures import in_folder, why_unreadable
 from plcnn.paths import expanded, nearby
 from plcnn.terminal import printable
 

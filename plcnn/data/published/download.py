@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from plcnn.data.checksums import Checksum
+from plcnn.data.published.checksums import Checksum
 from plcnn.data.sole_writer import sole_writer
 from plcnn.errors import UserError
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from plcnn.data.class_names import in_order
-from plcnn.data.pictures import in_folder, is_called_a_picture, is_hidden
+from plcnn.data.reading.pictures import in_folder, is_called_a_picture, is_hidden
 
 _MOST_LOOKED_AT = 1000  # entries of a folder that is only guessed to hold pictures
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from plcnn.data.decoding import FORMATS, decoded
+from plcnn.data.reading.decoding import FORMATS, decoded
 
 Resize = Literal["stretch", "crop", "pad"]
 """How a picture of another shape than the wanted is brought to it: without keeping its aspect; by its centre, what

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from plcnn.data.in_memory import Picture
-from plcnn.data.stores import Chosen, Several, Unfitted
+from plcnn.data.kept.stores import Chosen, Several, Unfitted
+from plcnn.data.reading.in_memory import Picture
 
 
 def fingerprint(pictures: Unfitted) -> str | None:

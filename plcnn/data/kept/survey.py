@@ -10,11 +10,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from plcnn.compute import usable_cores
-from plcnn.data.decoding import Decoded
-from plcnn.data.in_memory import as_pil, fitted_of_any_kind, opened
-from plcnn.data.near_hashes import near_hashes
-from plcnn.data.pictures import Resize, least_sides, why_unreadable, with_channels
-from plcnn.data.stores import Unfitted
+from plcnn.data.kept.near_hashes import near_hashes
+from plcnn.data.kept.stores import Unfitted
+from plcnn.data.reading.decoding import Decoded
+from plcnn.data.reading.in_memory import as_pil, fitted_of_any_kind, opened
+from plcnn.data.reading.pictures import Resize, least_sides, why_unreadable, with_channels
 from plcnn.data.workers import Workers
 from plcnn.terminal import printable
 

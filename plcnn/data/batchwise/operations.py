@@ -9,8 +9,8 @@ meant.
 import torch
 from torch import Tensor
 
-from plcnn.data import colour
-from plcnn.data.affine import affine
+from plcnn.data.batchwise import colour
+from plcnn.data.batchwise.affine import affine
 from plcnn.data.memory_format import in_format_of
 
 NAMES = (

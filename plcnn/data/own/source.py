@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from functools import cached_property
 
-from plcnn.data.proposal import proposed_shape
+from plcnn.data.own.proposal import proposed_shape
 from plcnn.data.sources import PictureSet
 
 

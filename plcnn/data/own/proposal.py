@@ -4,9 +4,9 @@ import io
 from pathlib import Path
 from statistics import median
 
-from plcnn.data.decoding import header
-from plcnn.data.in_memory import Picture
-from plcnn.data.stores import Unfitted
+from plcnn.data.kept.stores import Unfitted
+from plcnn.data.reading.decoding import header
+from plcnn.data.reading.in_memory import Picture
 
 MOST_LOOKED_AT = 200
 """Pictures, spread evenly, whose beginnings are read."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from plcnn.data.checksums import Checksum
-from plcnn.data.download import download
+from plcnn.data.published.checksums import Checksum
+from plcnn.data.published.download import download
 from plcnn.errors import UserError
 
 _log = logging.getLogger(__name__)

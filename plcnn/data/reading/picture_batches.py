@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from plcnn.compute import usable_cores
-from plcnn.data.in_memory import image_of
-from plcnn.data.meant import Meant, fault, meant_pictures
-from plcnn.data.pictures import Resize
 from plcnn.data.readers import ignore_interrupts
+from plcnn.data.reading.in_memory import image_of
+from plcnn.data.reading.meant import Meant, fault, meant_pictures
+from plcnn.data.reading.pictures import Resize
 from plcnn.errors import UserError
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from plcnn.data.array_files import ArrayFile
-from plcnn.data.in_memory import eight_bits
-from plcnn.data.pictures import why_unreadable
+from plcnn.data.reading.array_files import ArrayFile
+from plcnn.data.reading.in_memory import eight_bits
+from plcnn.data.reading.pictures import why_unreadable
 from plcnn.errors import UserError
 
 Channels = Literal["auto", "first", "last"]

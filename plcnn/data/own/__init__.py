@@ -1,0 +1,1 @@
+"""What sources of people's own pictures share."""

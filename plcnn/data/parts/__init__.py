@@ -1,0 +1,1 @@
+"""Which pictures are trained on, validated with and tested on, and how often each is shown."""
