@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import torch
 
-from plcnn.checkpoint_content import RECORDS, check, check_network
+from plcnn.checkpoint_content import RECORDS, check
+from plcnn.checkpoint_network import check_network
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.suggestions import near

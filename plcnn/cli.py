@@ -10,39 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.io import CheckpointIO
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from plcnn import checkpoint as checkpoints
 from plcnn import plugins, results
+from plcnn.accompaniment import CALLBACKS, accompany
 from plcnn.arguments import asks_for_help, in_layers, load_plugins, refuse_empty, typed, without_option
-from plcnn.callbacks.checkpoints import Checkpoints
-from plcnn.callbacks.console import Ending, EpochLine, Opening
-from plcnn.callbacks.curves import Curves
-from plcnn.callbacks.early_stopping import EarlyStopping
-from plcnn.callbacks.ema import EMA
-from plcnn.callbacks.finetune import FineTune
-from plcnn.callbacks.finite import FiniteLoss
-from plcnn.callbacks.health import Health
-from plcnn.callbacks.history import History
-from plcnn.callbacks.interruption import Interrupted, Interruption, requeue
-from plcnn.callbacks.lookahead import Lookahead
 from plcnn.callbacks.manifest import Manifest, OnStart
-from plcnn.callbacks.outputs import CollectOutputs, outputs_of
-from plcnn.callbacks.progress_bar import ProgressBar
+from plcnn.callbacks.outputs import outputs_of
 from plcnn.callbacks.save_config import SaveConfig
-from plcnn.callbacks.split_file import SplitFile
-from plcnn.callbacks.step_seeds import StepSeeds
-from plcnn.callbacks.tensorboard import TensorBoard
-from plcnn.callbacks.watchdog import Watchdog
-from plcnn.callbacks.within_epoch import WithinEpoch
 from plcnn.checkpoint_io import SyncedCheckpointIO
 from plcnn.checks import (
     check_accelerator,
@@ -56,12 +36,13 @@ from plcnn.checks import (
 )
 from plcnn.classifier import Classifier
 from plcnn.data.module import ImageData
-from plcnn.errors import UserError, WrongCommandLine, first_line
+from plcnn.endings import ended_in_words, is_rank_zero
+from plcnn.errors import UserError, first_line
 from plcnn.event_files import cut_back
 from plcnn.files import remove_left_aside
 from plcnn.origin import FROM_CHECKPOINT, FROM_DATA, WITHOUT_DATA, Origin
 from plcnn.parser import CHOICES, Parser
-from plcnn.processes import await_all, is_of_another, meet_anew
+from plcnn.processes import await_all, meet_anew
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
@@ -69,21 +50,6 @@ from plcnn.step_profiler import StepProfiler
 from plcnn.terminal import printable
 from plcnn.tracking.choice import give_mlflow_a_store, why_not_built
 from plcnn.trainer import Trainer
-
-CALLBACKS: dict[str, type[Callback]] = {
-    "early_stopping": EarlyStopping,
-    "lookahead": Lookahead,
-    "ema": EMA,
-    "checkpoints": Checkpoints,
-    "epoch_line": EpochLine,
-    "health": Health,
-    "curves": Curves,
-    "tensorboard": TensorBoard,
-    "opening": Opening,
-    "finetune": FineTune,
-    "watchdog": Watchdog,
-}
-"""The callbacks that have a key of their own; adding others to `trainer.callbacks` leaves them in place."""
 
 TRAINER_DEFAULTS = {
     "default_root_dir": "tb_logs",
@@ -267,7 +233,7 @@ class CLI(LightningCLI):
         """Build the trainer around a run folder."""
         config = self._get(self.config_init, "trainer")
         folder = self._folder = self._run_folder(config["default_root_dir"])
-        if self.origin.run and _is_rank_zero() and not config["fast_dev_run"]:
+        if self.origin.run and is_rank_zero() and not config["fast_dev_run"]:
             remove_left_aside(self.origin.run)
             cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
         most = config["max_epochs"]
@@ -297,26 +263,18 @@ class CLI(LightningCLI):
             return checkpoints.run_folder(self.origin.checkpoint) if self.origin.checkpoint else None
         if self.origin.run or self._get(self.config, "trainer")["fast_dev_run"]:
             return self.origin.run
-        return new_run_folder(root, self._get(self.config, "name")) if _is_rank_zero() else None
+        return new_run_folder(root, self._get(self.config, "name")) if is_rank_zero() else None
 
     def _logger(self, folder: Path | None) -> RunLogger | bool:
-        if folder is None and _is_rank_zero():
+        if folder is None and is_rank_zero():
             return False
         return RunLogger(folder or Path("tb_logs/run/version_0"))  # another rank's logger writes nothing
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> pl.Trainer:
-        first = [c for c in callbacks if isinstance(c, Watchdog)]  # notes where a rank is before ranks wait for others
-        ours: list[Callback] = [*first, FiniteLoss(), CollectOutputs(), WithinEpoch(), History(), StepSeeds()]
-        ours += [self.manifest, SplitFile(), Interruption()]
-        ours += [*(c for c in callbacks if c not in first), Ending()]
+        ours = accompany(callbacks, [self.manifest], config)
         if self.command == "fit":
             ours.insert(0, SaveConfig(self._parser(self.command), self.config[self.command]))
-        given = config["callbacks"] or []
-        if config["enable_progress_bar"] and not any(isinstance(c, pl.callbacks.ProgressBar) for c in given):
-            ours.append(ProgressBar())
-        if not config["enable_checkpointing"] and config["enable_checkpointing"] is not None:
-            ours = [c for c in ours if not isinstance(c, Checkpoint)]
-        return super()._instantiate_trainer(config, [c for c in ours if getattr(c, "enabled", True)])
+        return super()._instantiate_trainer(config, ours)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         kwargs = super()._prepare_subcommand_kwargs(subcommand)
@@ -362,10 +320,6 @@ class CLI(LightningCLI):
                 self.test(model=self.model, datamodule=self.datamodule, ckpt_path=best, weights_only=True)
 
 
-def _is_rank_zero() -> bool:
-    return getattr(rank_zero_only, "rank", 0) == 0
-
-
 def _remove_if_empty(folder: Path | None) -> None:
     """Take a new run folder away to which nothing has been written."""
     if folder:
@@ -383,6 +337,18 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
+def _quiet_lightning() -> None:
+    """Have Lightning say what plcnn does not say itself."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # a profile is printed by its logger
+    # Every epoch is logged, however few its batches.
+    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
+    # Lightning 2.6 calls what PyTorch 2.14 deprecates.
+    warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
+    warnings.filterwarnings("ignore", r".*functional\.all_gather is deprecated.*")
+
+
 def run(arguments: list[str], on_start: OnStart | None = None, command_class: Callable[..., CLI] = CLI) -> CLI:
     """Run one of LightningCLI's commands.
 
@@ -398,14 +364,7 @@ def run(arguments: list[str], on_start: OnStart | None = None, command_class: Ca
         UserError: if something is wrong that the user can mend, or the command was interrupted.
     """
     typed = arguments
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("lightning.pytorch.profilers").setLevel(logging.INFO)  # a profile is printed by its logger
-    # Every epoch is logged, however few its batches.
-    warnings.filterwarnings("ignore", ".*is smaller than the logging interval.*")
-    # Lightning 2.6 calls what PyTorch 2.14 deprecates.
-    warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\).*")
-    warnings.filterwarnings("ignore", r".*functional\.all_gather is deprecated.*")
+    _quiet_lightning()
     alone: list[str] = []
     if arguments[0] in FROM_CHECKPOINT:
         options, alone = without_option(arguments[1:])
@@ -415,27 +374,8 @@ def run(arguments: list[str], on_start: OnStart | None = None, command_class: Ca
         arguments = [arguments[0], "--config", str(newest_config(folder)), *arguments[1:]]
     load_plugins(arguments[1:])
     meet_anew()
-    try:
+    with ended_in_words():
         command = command_class(arguments, folder, typed, on_start, alone)
         if hasattr(command, "trainer"):
             await_all(command.trainer)
         return command
-    except WrongCommandLine as error:
-        raise UserError(str(error), exit_code=2) from error
-    except Interrupted as interruption:
-        if not _is_rank_zero():
-            sys.exit(interruption.exit_code)
-        if interruption.requeue:
-            requeue()
-        raise UserError(str(interruption), interruption.exit_code) from interruption
-    except SIGTERMException as interruption:
-        raise UserError("interrupted by SIGTERM", 143) from interruption
-    except RuntimeError as error:
-        if not is_of_another(error):
-            raise
-        fate = next(iter(getattr(error, "__notes__", [])), "another process of this run has ended")
-        raise UserError(f"{fate[0].upper()}{fate[1:]}") from error
-    finally:
-        # Left to the interpreter's exit, gloo's threads abort it now and then.
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()

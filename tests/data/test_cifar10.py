@@ -278,8 +278,8 @@ def test_archives_that_reach_out_are_refused(tmp_path, files, extra, complaint):
 
 
 def test_archives_that_swell_are_refused(tmp_path, files, monkeypatch):
-    limits = dict.fromkeys(CIFAR10.largest_bytes, 50_000)
-    monkeypatch.setattr(CIFAR10, "largest_bytes", limits)
+    limits = dict.fromkeys(CIFAR10.contents.largest_bytes, 50_000)
+    monkeypatch.setattr(CIFAR10, "contents", CIFAR10.contents._replace(largest_bytes=limits))
     path = tmp_path / ARCHIVE
     path.write_bytes(pack({f"{FOLDER}/test_batch": bytes(50_001)}))
     with pytest.raises(UserError, match="test_batch in it has 50001 bytes, at most 50000 are right"):

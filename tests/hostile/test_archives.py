@@ -179,7 +179,8 @@ def test_headers_that_are_damaged_write_nothing_outside(prepare: Callable[[bytes
 def test_archives_that_swell_take_neither_time_nor_memory(
     prepare: Callable[[bytes], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CIFAR10, "largest_bytes", dict.fromkeys(CIFAR10.largest_bytes, 1_000_000))
+    limits = dict.fromkeys(CIFAR10.contents.largest_bytes, 1_000_000)
+    monkeypatch.setattr(CIFAR10, "contents", CIFAR10.contents._replace(largest_bytes=limits))
     bombs = [
         gzip.compress(bytes(200_000_000), 1),
         gzip.compress(pack() + bytes(200_000_000), 1),

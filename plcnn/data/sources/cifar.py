@@ -14,8 +14,8 @@ from plcnn.data.class_names import listed
 from plcnn.data.facts import Facts
 from plcnn.data.published import safe_pickle
 from plcnn.data.published.checksums import Checksum
-from plcnn.data.published.home import Home
-from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.official_files import OfArchivedFiles
 from plcnn.data.published.unpack import Files
 from plcnn.data.sources import sources
 from plcnn.errors import UserError, wrong_value
@@ -24,7 +24,7 @@ PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _MOST_NAMED = 20  # classes that fit into a message
 
 
-class _Cifar(OfFiles):
+class _Cifar(OfArchivedFiles):
     """What the two have in common; each names its files and the keys in them.
 
     Args:
@@ -33,11 +33,6 @@ class _Cifar(OfFiles):
     """
 
     title: ClassVar[str]
-    archive: ClassVar[OfficialFile]
-    folder: ClassVar[str]
-    md5: ClassVar[dict[str, str]]
-    largest_bytes: ClassVar[dict[str, int]]
-    optional: ClassVar[str]
     train_files: ClassVar[tuple[str, ...]]
     test_files: ClassVar[tuple[str, ...]]
     meta_file: ClassVar[str]
@@ -47,19 +42,8 @@ class _Cifar(OfFiles):
     in_random_order = True
 
     def __init__(self, root: str, verify: bool, labels_key: str, classes_key: str) -> None:
-        self._verify, self._labels_key, self._classes_key = verify, labels_key, classes_key
-        self._home = Home(root, self.folder, self.md5, self.archive.name)
-        checksums = {name: Checksum("MD5", digits) for name, digits in self.md5.items()}
-        self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    def prepare(self) -> None:
-        """Unpack or download the data unless they stand there already.
-
-        Raises:
-            UserError: if a file is missing, cannot be had or written, or is not the official one.
-        """
-        self._home.unpack(self.archive, Files(self.largest_bytes, optional=(self.optional,)), self._verify)
-        self._home.refuse_missing(self.md5)
+        super().__init__(root, verify)
+        self._labels_key, self._classes_key = labels_key, classes_key
 
     def train(self) -> tuple[Tensor, Tensor]:
         """Read the training pictures, in the official order.
@@ -141,7 +125,6 @@ class CIFAR10(_Cifar):
     train_files = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
     test_files = ("test_batch",)
     meta_file = "batches.meta"
-    optional = "readme.html"
     md5: ClassVar = {
         "data_batch_1": "c99cafc152244af753f735de768cd75f",
         "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -151,7 +134,7 @@ class CIFAR10(_Cifar):
         "test_batch": "40351d587109b95175f43aff81a1287e",
         "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
     }
-    largest_bytes: ClassVar = dict.fromkeys((*md5, optional), 40_000_000)  # a batch has 31 million
+    contents = Files(dict.fromkeys((*md5, "readme.html"), 40_000_000), optional=("readme.html",))  # a batch: 31 million
     facts = Facts(50_000, 10_000, PAGE, folder=folder, files=(archive,))
 
     classes = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -207,13 +190,13 @@ class CIFAR100(_Cifar):
     train_files = ("train",)
     test_files = ("test",)
     meta_file = "meta"
-    optional = "file.txt~"  # left in it by its makers' editor
     md5: ClassVar = {
         "train": "16019d7e3df5f24257cddd939b257f8d",
         "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
         "meta": "7973b15100ade9c7d40fb424638fde48",
     }
-    largest_bytes: ClassVar = dict.fromkeys((*md5, optional), 200_000_000)  # the training pictures have 155 million
+    # the training pictures have 155 million bytes; the makers' editor left a file
+    contents = Files(dict.fromkeys((*md5, "file.txt~"), 200_000_000), optional=("file.txt~",))
     facts = Facts(50_000, 10_000, PAGE, folder=folder, files=(archive,))
 
     def __init__(self, root: str = "data", verify: bool = True, labels: Labels = "fine") -> None:

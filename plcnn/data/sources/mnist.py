@@ -15,7 +15,8 @@ from plcnn.data.facts import Facts
 from plcnn.data.published.checksums import Checksum
 from plcnn.data.published.home import Home
 from plcnn.data.published.idx import standing, to_tensors
-from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.official_files import OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 
 TRAIN_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -36,7 +37,7 @@ class _Four(OfFiles):
         checksums = {file.name: file.checksum for file in self.files}
         checksums |= {name: Checksum("MD5", digits) for name, digits in self.unpacked_md5.items()}
         self._home = Home(root, self.folder, list(checksums))
-        self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
+        self._files = OfficialFiles(self._home, checksums, verify)
 
     def prepare(self) -> None:
         """Download the files that stand there neither compressed nor unpacked.

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from plcnn.data.facts import Facts
 from plcnn.data.published.checksums import Checksum
-from plcnn.data.published.home import Home
-from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.official_files import OfArchivedFiles
 from plcnn.data.published.unpack import Files
 from plcnn.data.sources import sources
 from plcnn.errors import UserError
@@ -22,7 +22,7 @@ _PICTURE_BYTES = 3 * 96 * 96
 
 
 @sources.register
-class STL10(OfFiles):
+class STL10(OfArchivedFiles):
     """Colour pictures of animals and vehicles, 500 for training and 800 for testing of each of ten classes.
 
     Args:
@@ -56,19 +56,7 @@ class STL10(OfFiles):
     image_shape = (3, 96, 96)
 
     def __init__(self, root: str = "data", verify: bool = True) -> None:
-        self._verify = verify
-        self._home = Home(root, self.folder, self.md5, self.archive.name)
-        checksums = {name: Checksum("MD5", digits) for name, digits in self.md5.items()}
-        self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
-
-    def prepare(self) -> None:
-        """Unpack or download the data unless they stand there already.
-
-        Raises:
-            UserError: if a file is missing, cannot be had or written, or is not the official one.
-        """
-        self._home.unpack(self.archive, self.contents, self._verify)
-        self._home.refuse_missing(self.md5)
+        super().__init__(root, verify)
 
     def train(self) -> tuple[Tensor, Tensor]:
         """Read the labelled training pictures, in the official order.

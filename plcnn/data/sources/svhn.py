@@ -15,7 +15,8 @@ from torch import Tensor
 from plcnn.data.facts import Facts
 from plcnn.data.published.checksums import Checksum
 from plcnn.data.published.home import Home
-from plcnn.data.published.official import OfficialFile, OfficialFiles, OfFiles
+from plcnn.data.published.official import OfficialFile
+from plcnn.data.published.official_files import OfficialFiles, OfFiles
 from plcnn.data.sources import sources
 from plcnn.errors import UserError, first_line
 
@@ -51,7 +52,7 @@ class SVHN(OfFiles):
         self.facts = Facts(training, 26_032, PAGE, folder=self.folder, files=files, needs="svhn")
         self._home = Home(root, self.folder, (self.train_file.name, self.test_file.name))
         checksums = {file.name: file.checksum for file in files}
-        self._files = OfficialFiles(self._home.folder, checksums, verify, self._home.holds)
+        self._files = OfficialFiles(self._home, checksums, verify)
 
     def prepare(self) -> None:
         """Download the files that do not stand there.
