@@ -128,5 +128,7 @@ class Parser(LightningArgumentParser):
         return re.sub(r"^ *init_args: \{\}\n", "", short_names(super().dump(*args, **kwargs)), flags=re.MULTILINE)
 
     def format_help(self, *args: Any) -> str:
-        """The help, with registered names in place of import paths."""
+        """The help, with registered names in place of import paths, and what comes from Lightning last."""
+        lightning = self.groups.get("trainer") if self.groups else None
+        self._action_groups.sort(key=lambda group: group is lightning or group.title == "Linked arguments")
         return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help(*args)))

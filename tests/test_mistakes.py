@@ -186,3 +186,7 @@ def test_help_names_architectures_and_their_arguments(plcnn: Command) -> None:
     for words in ("keras_cnn", "shift_zoom_flip", "--early_stopping.patience", "--trainer.accelerator"):
         assert words in whole
     assert "plcnn.names" not in whole
+    places = [
+        whole.index(f"  --{key}") for key in ("name", "model.arch", "data.source", "ckpt_path", "trainer.precision")
+    ]
+    assert places == sorted(places)  # Lightning's 250 lines do not hide what most look for
