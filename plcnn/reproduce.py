@@ -1,6 +1,5 @@
 """`plcnn reproduce`: runs a run again from its own settings, and says whether the result is the same, bit for bit."""
 
-import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from plcnn.arguments import asks_for_help, read_yaml, typed
 from plcnn.checkpoint import meant_by, runs_in
 from plcnn.errors import UserError
 from plcnn.paths import expanded
-from plcnn.run import newest_config, short
+from plcnn.run import history, newest_config, short
 from plcnn.terminal import say, warn
 
 USAGE = """usage: plcnn reproduce RUN_DIR [options of fit]
@@ -41,7 +40,7 @@ FACTS = {
 }
 """The parts of a manifest's entry that can change a result, with words for their keys."""
 
-Row = dict[str, str]
+Row = dict[str, float]
 
 
 def run(arguments: list[str]) -> None:
@@ -97,7 +96,7 @@ def _finished(folder: Path) -> tuple[Path, list[dict[str, Any]], list[Row]]:
     try:
         sessions = manifest.read(folder)
         rows = _rows(folder)
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"reproduce {folder}: its record cannot be read: {error}.", exit_code=2) from error
     if not sessions:
         raise UserError(
@@ -129,8 +128,7 @@ def no_run(command: str, folder: Path) -> str:
 
 
 def _rows(folder: Path) -> list[Row]:
-    with (folder / "history.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in history(folder)]
 
 
 def _warn_of_files(sessions: list[dict[str, Any]], config: Path) -> list[str]:
@@ -159,7 +157,7 @@ def differences(sessions: list[dict[str, Any]], now: dict[str, Any]) -> list[str
     found: list[str] = []
     for session in sessions[begun:]:
         for part, words in FACTS.items():
-            if part in now:
+            if part in now and not (part == "weights" and session.get("resumed")):  # it has the checkpoint's
                 then, here = session.get(part) or {}, now[part] or {}
                 for key in sorted(then.keys() | here.keys()):
                     if then.get(key) != here.get(key):
@@ -205,10 +203,9 @@ def first_difference(rows: list[Row], new_rows: list[Row]) -> str:
     """The first epoch and metric that differ, with both values; empty where all are the same."""
     for row, new_row in zip(rows, new_rows, strict=False):
         for key in dict.fromkeys([*row, *new_row]):
-            if row.get(key) != new_row.get(key):
-                return (
-                    f"epoch {row.get('epoch')}, {key}: {row.get(key) or 'none'} then, {new_row.get(key) or 'none'} now"
-                )
+            then, now = (str(one.get(key, "none")) for one in (row, new_row))  # every bit; and nan is nan
+            if then != now:
+                return f"epoch {row['epoch']:.0f}, {key}: {then} then, {now} now"
     return "" if len(rows) == len(new_rows) else f"epochs: {len(rows)} then, {len(new_rows)} now"
 
 

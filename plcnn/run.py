@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
 
 
+HISTORY = "history.csv"
+"""In a run folder: a row an epoch."""
+
 MOST_BYTES = 200
 """Of a run's name; file systems take 255."""
 
@@ -24,10 +27,17 @@ def history(folder: Path) -> list[dict[str, float]]:
 
     Raises:
         OSError: if it cannot be read.
-        ValueError: if it holds something else than numbers.
+        ValueError: if it is no table of numbers, with an epoch in each row.
     """
-    with (folder / "history.csv").open(newline="") as file:
-        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+    try:
+        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = [{name: float(value) for name, value in row.items() if value} for row in reader]
+    except (TypeError, csv.Error) as error:  # a row that is longer than the header; no text
+        raise ValueError(f"it is no table of numbers: {error}") from error
+    if "epoch" not in (reader.fieldnames or ()) or any("epoch" not in row for row in rows):
+        raise ValueError("it has no column epoch")
+    return rows
 
 
 def new_run_folder(root: str | Path, name: str, stem: str = "version") -> Path:
@@ -64,7 +74,10 @@ def new_run_folder(root: str | Path, name: str, stem: str = "version") -> Path:
 
 def run_folder(trainer: Trainer) -> Path:
     """The run folder of a trainer, the same on every rank; call it on all of them."""
-    return Path(trainer.strategy.broadcast(trainer.default_root_dir))
+    folder = trainer.strategy.broadcast(trainer.default_root_dir)
+    # the other ranks know it from now on, also once the processes have parted
+    trainer._default_root_dir = folder  # type: ignore[attr-defined]
+    return Path(folder)
 
 
 def newest_config(folder: Path) -> Path | None:

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from plcnn.files import failing_softly, written_aside
-from plcnn.run import run_folder
+from plcnn.run import HISTORY, run_folder
 
 COLUMNS = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc", "lr", "seconds", "pictures/s")
 
@@ -32,7 +32,7 @@ class History(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Learn where the record is written."""
         if stage == "fit" and not trainer.fast_dev_run:
-            self.path = run_folder(trainer) / "history.csv"
+            self.path = run_folder(trainer) / HISTORY
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock: an epoch that goes on in its middle is not started anew."""
@@ -82,7 +82,11 @@ class History(Callback):
 
     def _write(self) -> None:
         assert self.path is not None
-        with failing_softly(self.path.name), written_aside(self.path) as aside, aside.open("w", newline="") as file:
+        with (
+            failing_softly(self.path.name),
+            written_aside(self.path) as aside,
+            aside.open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)

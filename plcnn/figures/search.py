@@ -1,18 +1,15 @@
 """What a sweep found: curves of many runs over each other, and how a search's settings made for its values."""
 
+import math
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from plcnn.figures.curves import HEIGHT, METRICS, STAGES, Rows, points
-from plcnn.figures.style import INK, MUTED, SERIES, label, look, panel
+from plcnn.figures.curves import HEIGHT, METRICS, STAGES, Rows, cut_leaps, points, without_leaps
+from plcnn.figures.style import GRID, INK, MUTED, SERIES, label, look, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-_ROOM = 1.15
 
 
 class Tried(NamedTuple):
@@ -29,8 +26,24 @@ class Tried(NamedTuple):
     early: bool
 
 
+class Axis(NamedTuple):
+    """A setting of a search, as an axis.
+
+    Attributes:
+        name: of the setting.
+        places: of each trial on it: its value, or its place among the choices.
+        choices: what it is one of; empty for a number.
+        logarithmic: whether its axis is.
+    """
+
+    name: str
+    places: Sequence[float]
+    choices: Sequence[str]
+    logarithmic: bool
+
+
 def bundle(runs: Mapping[str, Rows], key: str, highlighted: str) -> "Figure":
-    """A metric of many runs by the epoch, one of them highlighted; a loss that leaps is cut off.
+    """A metric of many runs by the epoch, one of them highlighted; a loss that leaps goes beyond the figure.
 
     Args:
         runs: the rows of each, by its name.
@@ -49,10 +62,9 @@ def bundle(runs: Mapping[str, Rows], key: str, highlighted: str) -> "Figure":
                 axes.plot(*zip(*found, strict=True), color=MUTED, lw=0.8, alpha=0.55, marker=marker)
         axes.set(xlabel="epoch", ylabel=f"{STAGES[stage]} {METRICS[metric]}")
         if metric == "loss":
-            greatest = {
-                name: max((value for _, value in points(rows, key)), default=0.0) for name, rows in runs.items()
-            }
-            axes.set_ylim(0, _ROOM * max(median(greatest.values()), greatest[highlighted]))
+            losses = {name: [value for _, value in points(rows, key)] for name, rows in runs.items()}
+            top = max(without_leaps(list(losses.values())), without_leaps([losses[highlighted]]))
+            cut_leaps(axes, list(losses.values()), top)
         _whole(axes)
         axes.grid(True)
         if axes.get_legend_handles_labels()[0]:
@@ -106,39 +118,92 @@ def importances(shares: Mapping[str, float]) -> "Figure":
         return figure
 
 
-def search_slice(
-    trials: Sequence[Tried],
-    places: Sequence[float],
-    choices: Sequence[str],
-    setting: str,
-    title: str,
-    logarithmic: bool,
-) -> "Figure":
+def search_slice(trials: Sequence[Tried], axis: Axis, title: str) -> "Figure":
     """What trials reached by one of their settings.
 
     Args:
         trials: those that have the setting.
-        places: its value in each; its place among the choices where there are some.
-        choices: what it is one of; empty for a number.
-        setting: its name.
+        axis: of the setting, with the place of each.
         title: what they reached.
-        logarithmic: whether its axis is.
     """
     with look():
         figure, axes = panel(HEIGHT)
-        if choices:
-            names = [label(choice, max(10, 48 // len(choices))) for choice in choices]
+        if axis.choices:
+            names = [label(choice, max(10, 48 // len(axis.choices))) for choice in axis.choices]
             axes.set_xticks(range(len(names)), names, rotation=20 if len(names) > 3 else 0)
             axes.set_xlim(-0.5, len(names) - 0.5)
-        elif logarithmic:
+        elif axis.logarithmic:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.xaxis.set_minor_formatter(lambda value, _: "")
-        _dots(axes, trials, places)
-        axes.set(xlabel=label(setting, 44), ylabel=title)
+        _dots(axes, trials, axis.places)
+        axes.set(xlabel=label(axis.name, 44), ylabel=title)
         axes.grid(True)
         axes.legend(fontsize=8)
         return figure
+
+
+def parallel(trials: Sequence[Tried], settings: Sequence[Axis], title: str, largest: bool) -> "Figure":
+    """Each trial as a line over all settings, to what it reached; the best quarter and the best one in colour.
+
+    Inselberg, "The plane with parallel coordinates", 1985.
+
+    Args:
+        trials: all of which have each setting.
+        settings: two or more, with the places of the trials.
+        title: what they reached.
+        largest: whether a large value is good.
+    """
+    columns = [*settings, Axis(title, [trial.value for trial in trials], [], False)]
+    heights = [_heights(axis) for axis in columns]
+    ranked = sorted(range(len(trials)), key=lambda at: trials[at].value, reverse=not largest)  # the best is drawn last
+    good = set(ranked[len(ranked) - max(1, len(ranked) // 4) :])
+    with look():
+        figure, axes = panel(HEIGHT)
+        for at in ranked:
+            best = at == ranked[-1]
+            colour = SERIES[1] if best else SERIES[0] if at in good else MUTED
+            strong = at in good
+            axes.plot(
+                range(len(columns)),
+                [places[at] for places in heights],
+                color=colour,
+                lw=1.8 if best else 1.1 if strong else 0.7,
+                alpha=1 if strong else 0.45,
+            )
+        for place, axis in enumerate(columns):
+            axes.axvline(place, color=GRID, lw=1, zorder=0)
+            for height, text in _marks(axis):
+                shown = axes.text(place, height, f" {text} ", fontsize=7, color=INK, va="bottom")
+                if not axis.choices:
+                    shown.set(ha="center", va="top" if height < 0.5 else "bottom")
+        axes.set(xlim=(-0.1, len(columns) - 0.55), ylim=(-0.1, 1.1))
+        last = [axis.name.rpartition(".")[2] for axis in columns]
+        told = [name if last.count(name) == 1 else _last(axis.name) for name, axis in zip(last, columns, strict=True)]
+        axes.set_xticks(range(len(columns)), [label(name, 20) for name in told], rotation=16, fontsize=8)
+        axes.set_yticks([])
+        axes.spines[["left", "bottom"]].set_visible(False)
+        lines = [axes.plot([], [], color=colour)[0] for colour in (SERIES[1], SERIES[0], MUTED)]
+        names = ("the best", "the best quarter", "others")
+        figure.legend(lines, names, fontsize=8, ncols=3, loc="outside upper center")
+        return figure
+
+
+def _heights(axis: Axis) -> list[float]:
+    """Where on an axis of height 1 each trial is."""
+    last = len(axis.choices) - 1
+    low, high = (0.0, float(last)) if axis.choices else (min(axis.places), max(axis.places))
+    scaled = math.log if axis.logarithmic else float
+    span = scaled(high) - scaled(low)
+    return [(scaled(place) - scaled(low)) / span if span else 0.5 for place in axis.places]
+
+
+def _marks(axis: Axis) -> list[tuple[float, str]]:
+    """What is written along an axis: its choices, or the least and the greatest value."""
+    last = len(axis.choices) - 1
+    if axis.choices:
+        return [(place / last, label(choice, 12)) for place, choice in enumerate(axis.choices)]
+    return [(-0.02, f"{min(axis.places):.3g}"), (1.02, f"{max(axis.places):.3g}")]
 
 
 def _dots(axes: "Axes", trials: Sequence[Tried], places: Sequence[float]) -> None:

@@ -1,7 +1,6 @@
 """What a run folder holds for a report; what is missing or broken there is noted and left out."""
 
 import contextlib
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +13,11 @@ from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.reproduce import no_run
 from plcnn.results import STAGES, Result
-from plcnn.run import newest_config
+from plcnn.run import HISTORY, history, newest_config
 from plcnn.suggestions import did_you_mean
 from plcnn.terminal import printable
 
-TRACES = ("config*.yaml", "history.csv", manifest.FILE, checkpoints.FOLDER, *(f"{command}*.json" for command in STAGES))
+TRACES = ("config*.yaml", HISTORY, manifest.FILE, checkpoints.FOLDER, *(f"{command}*.json" for command in STAGES))
 """Of these, a run folder holds at least one."""
 
 
@@ -90,8 +89,8 @@ def read(folder: Path, wanted: str | None = None) -> Record:
     rows: list[dict[str, float]] = []
     config: dict[str, Any] = {}
     sessions: list[dict[str, Any]] = []
-    with _noting(notes, "history.csv"):
-        rows = _rows(folder / "history.csv")
+    with _noting(notes, HISTORY):
+        rows = history(folder)
     with _noting(notes, "config.yaml"):
         path = newest_config(folder)
         if path is None:
@@ -117,17 +116,8 @@ def _noting(notes: list[str], name: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         notes.append(f"There is no {name} in the run folder.")
-    except (OSError, ValueError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, TypeError) as error:
         notes.append(f"{name} cannot be read: {printable(error)}")
-
-
-def _rows(path: Path) -> list[dict[str, float]]:
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        rows = [{key: float(value) for key, value in row.items() if value} for row in reader]
-    if "epoch" not in (reader.fieldnames or ()) or any("epoch" not in row for row in rows):
-        raise ValueError("it has no column epoch")
-    return rows
 
 
 def _wanted(folder: Path, name: str) -> Result:

@@ -10,7 +10,7 @@ from plcnn.arguments import typed
 from plcnn.behind_fit import part
 from plcnn.command_parser import CommandParser, whole_number
 from plcnn.errors import UserError
-from plcnn.files import reason, written_aside
+from plcnn.files import ON_WINDOWS, reason, written_aside
 from plcnn.run import new_run_folder, short
 from plcnn.sweep import plan as plans
 from plcnn.sweep import space as spaces
@@ -21,6 +21,8 @@ from plcnn.sweep.study import PRUNERS, SAMPLERS, require
 from plcnn.terminal import printable, say
 
 if TYPE_CHECKING:
+    import optuna
+
     from plcnn.sweep.settings import Settings
 
 EPILOG = """All options of `plcnn fit` say what is to be trained; `plcnn fit --help` lists them.
@@ -51,6 +53,8 @@ def run(arguments: list[str]) -> None:
     """
     parser = _parser()
     rest, space = _space(arguments[1:])
+    if ON_WINDOWS:
+        raise UserError("plcnn sweep runs on Linux and macOS; on Windows, in its Linux (WSL).")
     options, rest = part(rest, parser)
     folder, plan = _resumed(options, [*rest, *space]) if options.resume else _begun(options, rest, space, parser)
     with lock(folder) as handle:
@@ -124,7 +128,7 @@ def _begun(
     folder = new_run_folder(settings.get("trainer.default_root_dir"), settings.get("name"), "sweep")
     try:
         with written_aside(folder / SETTINGS) as aside:
-            aside.write_text(settings.as_yaml())
+            aside.write_text(settings.as_yaml(), encoding="utf-8")
         plan.write(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {reason(error)}.") from error
@@ -223,7 +227,8 @@ def _work(folder: Path, plan: Plan, handle: int) -> dict[str, str]:
         shared = gpus()
     at_once = f", {plan.jobs} at once" if plan.jobs > 1 else ""
     count = plan.search["trials"] if plan.kind == "search" else len(plan.numbers)
-    say(f"sweep      {count} runs of {plan.kind}{at_once}, in {printable(short(folder))}")
+    what = "trial" if plan.kind == "search" else plan.kind.removesuffix("s")
+    say(f"sweep      {count} {what}{'s' * (count > 1)}{at_once}, in {printable(short(folder))}")
     try:
         with crew(lambda: Crew(plan.jobs, plan.threads, shared, plan.forks, handle)) as hands:
             if plan.kind != "search":
@@ -243,11 +248,20 @@ def _conclude(folder: Path, plan: Plan, failed: dict[str, str]) -> None:
     """Say what came of it, write the page, and end with an error where a run failed."""
     from plcnn.sweep import outcome
 
-    outcome.conclude(folder, plan, failed)
+    found = outcome.conclude(folder, plan, failed)
     if failed:
         names = ", ".join(failed)
-        again = "" if plan.kind == "search" else f" To try again: {_again(folder)}"
+        again = f" To try again: {_again(folder)}" if _can_try_again(found.study) else ""
         raise UserError(f"{len(failed)} run{'s' * (len(failed) > 1)} failed: {names}.{again}")
+
+
+def _can_try_again(study: "optuna.Study | None") -> bool:
+    """Whether --resume tries again what failed: seeds and folds always, a search's trials only so often."""
+    if study is None:
+        return True
+    from plcnn.sweep.study import to_be_tried_again
+
+    return bool(to_be_tried_again(study))
 
 
 def _again(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """The processes of a sweep: so many runs at once, each with its share of the processors, or a GPU of its own."""
 
-import fcntl
 import json
 import os
 import select
@@ -67,6 +66,8 @@ def lock(folder: Path) -> Iterator[int]:
     Raises:
         UserError: if another sweep works in the folder.
     """
+    import fcntl  # Windows has none
+
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         limit = time.monotonic() + SECONDS_TO_WAIT

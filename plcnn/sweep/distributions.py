@@ -118,6 +118,11 @@ class OneOf:
 Distribution = Number | Whole | OneOf
 
 
+def as_text(value: Any) -> str:
+    """A value as it was given to a run."""
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+
+
 def distribution(value: Any, where: str) -> Distribution:
     """A distribution from plain data.
 

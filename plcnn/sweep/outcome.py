@@ -128,18 +128,19 @@ def _of_search(folder: Path, plan: Plan) -> Outcome:
 
     from plcnn.sweep.plan import MODES
     from plcnn.sweep.search import best_trial
-    from plcnn.sweep.study import NOTE, flags_of, key_of, open_study
+    from plcnn.sweep.study import NOTE, drawn_trials, key_of, open_study
 
     study = open_study(folder, plan.search)
     monitor = plan.search["monitor"]
     mode = MODES[monitor]
     statuses = {TrialState.COMPLETE: "done", TrialState.PRUNED: "ended early", TrialState.FAIL: "failed"}
     rows = []
-    for trial in study.get_trials(deepcopy=False):
-        if flags_of(trial) is not None:
-            state, note = look(folder, key_of(trial.number)), str(trial.user_attrs.get(NOTE, ""))
-            status = "diverged" if note == "diverged" else statuses.get(trial.state, "unfinished")
-            rows.append(Row(state, status, best_row(state.rows, monitor, mode), {}, note))
+    for trial in drawn_trials(study):
+        state, note = look(folder, key_of(trial)), str(trial.user_attrs.get(NOTE, ""))
+        status = "diverged" if note == "diverged" else statuses.get(trial.state, "unfinished")
+        if status == "ended early":  # what the run did until it heard of that is not counted, by whoever looks
+            state = state._replace(rows=[row for row in state.rows if row["epoch"] <= (trial.last_step or 0)])
+        rows.append(Row(state, status, best_row(state.rows, monitor, mode), {}, note))
     worst = -math.inf if mode == "max" else math.inf
 
     def order(row: Row) -> tuple[bool, float]:
@@ -148,7 +149,7 @@ def _of_search(folder: Path, plan: Plan) -> Outcome:
 
     best = best_trial(study)
     if best is not None:
-        _write_best(folder, key_of(best.number))
+        _write_best(folder, key_of(best))
     return Outcome(folder, plan, sorted(rows, key=order), {}, None, study, best)
 
 
@@ -203,7 +204,7 @@ def _told_of_search(outcome: Outcome) -> list[str]:
     lines = [f"trials     {len(statuses)}: {counted}"]
     if outcome.best is None:
         return [*lines, "best       none: no run came to its end"]
-    key = key_of(outcome.best.number)
+    key = key_of(outcome.best)
     folder = next(row.state.folder for row in outcome.rows if row.state.key == key)
     return [
         *lines,
@@ -238,20 +239,19 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
     if outcome.joined:
         data["out_of_fold"] = json.loads(json.dumps(outcome.joined.figures))
     if outcome.study is not None:
-        from plcnn.sweep.study import flags_of, key_of
+        from plcnn.sweep.study import drawn_trials, flags_of, key_of
 
         best = outcome.best
         data["search"] = outcome.plan.search
         data["trials"] = [
             {
-                "run": key_of(trial.number),
+                "run": key_of(trial),
                 "state": trial.state.name.lower(),
                 "value": trial.value,
                 "params": trial.params,
                 "options": flags_of(trial),
             }
-            for trial in outcome.study.get_trials(deepcopy=False)
-            if flags_of(trial) is not None
+            for trial in drawn_trials(outcome.study)
         ]
-        data["best"] = best and {"run": key_of(best.number), "value": best.value, "options": flags_of(best)}
+        data["best"] = best and {"run": key_of(best), "value": best.value, "options": flags_of(best)}
     return data

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from plcnn.figures.curves import METRICS, STAGES, Rows, points
-from plcnn.figures.search import Tried, bundle, importances, search_history, search_slice
+from plcnn.figures.search import bundle
 from plcnn.figures.style import as_png
 from plcnn.report import facts, files, record, single
 from plcnn.report.comparison import curves, differing_settings
-from plcnn.report.page import Drawn, Stop, drawn, page
+from plcnn.report.page import Drawn, drawn, page
 from plcnn.run import next_command, short
-from plcnn.sweep.distributions import DIGITS
+from plcnn.sweep.distributions import as_text
 from plcnn.sweep.outcome import BEST, Outcome, Row, as_data
+from plcnn.sweep.plan import log_of
 
 PAGE = "sweep.html"
 MOST_TOLD_APART = 8
 """Curves that have a colour each; of more runs the best is highlighted."""
 
-MOST_SLICES = 12
 Figures = dict[str, tuple[Any, Drawn]]
 
 
@@ -37,8 +37,11 @@ def write(outcome: Outcome) -> Path:
     Raises:
         UserError: if the disk does not take it.
     """
-    figures = _search(outcome) if outcome.study is not None else {}
-    figures |= _curves(outcome)
+    figures = _curves(outcome)
+    if outcome.study is not None:
+        from plcnn.sweep import search_figures  # of Optuna, which seeds and folds do without
+
+        figures = {**search_figures.figures(outcome), **figures}
     answers: dict[str, Any] = {"classes": [], "pairs": [], "calibration": None}
     shown: dict[str, Any] = {}
     measured: dict[str, Any] = {}
@@ -58,6 +61,7 @@ def write(outcome: Outcome) -> Path:
         "outcome": outcome,
         "name": f"{outcome.folder.resolve().parent.name}/{outcome.folder.resolve().name}",
         "rows": [_shown(outcome, row) for row in outcome.rows],
+        "failures": _failures(outcome),
         "settings": settings,
         "spreads": outcome.spreads,
         "tested": any(row.test for row in outcome.rows),
@@ -80,16 +84,12 @@ def _drawn_settings(outcome: Outcome) -> dict[str, list[str]]:
     """What was drawn for each trial, in the order of the rows; a dash where a setting is not in it."""
     if outcome.study is None:
         return {}
-    from plcnn.sweep.study import key_of
+    from plcnn.sweep.study import drawn_trials, key_of
 
-    params = {key_of(trial.number): trial.params for trial in outcome.study.get_trials(deepcopy=False)}
+    params = {key_of(trial): trial.params for trial in drawn_trials(outcome.study)}
     of_rows = [params[row.state.key] for row in outcome.rows]
     names = dict.fromkeys(name for one in of_rows for name in one)
-    return {name: [_value(one[name]) if name in one else "–" for one in of_rows] for name in names}
-
-
-def _value(value: Any) -> str:
-    return f"{value:.{DIGITS}g}" if isinstance(value, float) else str(value)
+    return {name: [as_text(one[name]) if name in one else "–" for one in of_rows] for name in names}
 
 
 def _record(outcome: Outcome) -> record.Record:
@@ -130,17 +130,31 @@ def _shown(outcome: Outcome, row: Row) -> dict[str, Any]:
     }
 
 
+def _failures(outcome: Outcome) -> dict[str, list[dict[str, str]]]:
+    """The runs that failed and their logs, by what they said: many fail for the same reason."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in outcome.rows:
+        if row.status == "failed":
+            log = log_of(outcome.folder, row.state.key)
+            link = str(log.relative_to(outcome.folder)) if log.is_file() else ""
+            found.setdefault(row.note, []).append({"name": row.state.key, "log": link})
+    return found
+
+
 def _csv(rows: list[Row], settings: dict[str, list[str]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     metrics = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS]
-    writer.writerow(["run", "status", *settings, "epochs", "best epoch", *metrics, "test/acc", "test/loss", "seconds"])
+    writer.writerow(
+        ["run", "status", *settings, "epochs", "best epoch", *metrics, "test/acc", "test/loss", "seconds", "note"]
+    )
     for place, row in enumerate(rows):
         differing = [values[place] for values in settings.values()]
         measured = [row.best.get(name, "") for name in metrics]
         tested = [row.test.get(name, "") for name in ("acc", "loss")]
         epochs = [len(row.state.rows), f"{row.best.get('epoch', 0):.0f}"]
-        writer.writerow([row.state.key, row.status, *differing, *epochs, *measured, *tested, f"{row.seconds:.1f}"])
+        told = [*epochs, *measured, *tested, f"{row.seconds:.1f}", row.note]
+        writer.writerow([row.state.key, row.status, *differing, *told])
     return text.getvalue()
 
 
@@ -162,65 +176,3 @@ def _curves(outcome: Outcome) -> Figures:
                 shown = drawn(figure, f"{pictures} {title} by epoch", stops, f"{len(runs)} runs; {best} is the best.")
                 found[f"curves_{pictures}_{title.replace('-', '_')}"] = (figure, shown)
     return found
-
-
-def _search(outcome: Outcome) -> Figures:
-    """What the trials reached, and how their settings made for it."""
-    assert outcome.study is not None
-    monitor = outcome.plan.search["monitor"]
-    title = f"{STAGES[monitor.split('/')[0]]} {METRICS[monitor.split('/')[1]]}"
-    largest = outcome.study.direction.name == "MAXIMIZE"
-    reached = {row.state.key: row for row in outcome.rows if monitor in row.best and row.status != "failed"}
-    from plcnn.sweep.study import key_of
-
-    trials, tried = [], []
-    for trial in outcome.study.get_trials(deepcopy=False):
-        row = reached.get(key_of(trial.number))
-        if row:
-            trials.append(trial)
-            tried.append(Tried(trial.number, row.best[monitor], row.status != "done"))
-    if not tried:
-        return {}
-    history = search_history(tried, title, largest)
-    stops = [Stop(one.number, one.value, f"trial {one.number}\n{monitor} {one.value:.4f}") for one in tried]
-    found: Figures = {"search_history": (history, drawn(history, f"{title} of each trial", stops))}
-    shares = _importances(outcome)
-    if shares:
-        figure = importances(shares)
-        stops = [Stop(share, place, f"{name}\n{share:.3f}") for place, (name, share) in enumerate(shares.items())]
-        note = (
-            "PED-ANOVA (Watanabe and others, 2023): what tells the best of those that ran to their end from the rest."
-        )
-        found["importances"] = (figure, drawn(figure, "importance of each setting", stops, note))
-    names = list(shares) + [name for trial in trials for name in trial.params]
-    for place, name in enumerate(list(dict.fromkeys(names))[:MOST_SLICES]):
-        having = [
-            (one, trial.params[name], trial) for one, trial in zip(tried, trials, strict=True) if name in trial.params
-        ]
-        if len({value for _, value, _ in having}) < 2:
-            continue
-        distribution: Any = having[0][2].distributions[name]
-        choices = [str(choice) for choice in getattr(distribution, "choices", ())]
-        logarithmic = bool(getattr(distribution, "log", False))
-        places = [choices.index(value) if choices else value for _, value, _ in having]
-        figure = search_slice([one for one, _, _ in having], places, choices, name, title, logarithmic)
-        stops = [
-            Stop(at, one.value, f"trial {one.number}\n{_value(value)}\n{monitor} {one.value:.4f}")
-            for at, (one, value, _) in zip(places, having, strict=True)
-        ]
-        found[f"slice_{place}"] = (figure, drawn(figure, f"by {name}", stops))
-    return found
-
-
-def _importances(outcome: Outcome) -> dict[str, float]:
-    """The settings' importances, the largest first; none where too few trials ran to their end."""
-    import optuna
-
-    assert outcome.study is not None
-    ended = outcome.study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
-    if len({trial.value for trial in ended}) < 4:
-        return {}
-    try:
-        return {name: float(share) for name, share in optuna.importance.get_param_importances(outcome.study).items()}
-    except (ValueError, RuntimeError):  # no setting that all of them have, or all alike
-        return {}

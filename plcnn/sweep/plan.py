@@ -81,12 +81,22 @@ def read(typed: str) -> tuple[Path, Plan]:
         hint = f" There is {', '.join(short(path.parent) for path in found[-3:])}." if found else ""
         raise UserError(f"--resume {typed}: {reason}: no {FILE} in it.{hint}", exit_code=2)
     try:
-        plan = Plan(**json.loads((folder / FILE).read_text()))
+        plan = Plan(**json.loads((folder / FILE).read_text(encoding="utf-8")))
         if plan.kind not in ("seeds", "folds", "search") or not (folder / SETTINGS).is_file():
             raise ValueError(f"it is of no kind that is known, or {SETTINGS} is missing")
         return folder, plan
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"--resume {typed}: {FILE} cannot be read: {error}.", exit_code=2) from error
+
+
+def log_of(folder: Path, key: str) -> Path:
+    """The file in which a run's output is kept.
+
+    Args:
+        folder: the sweep's.
+        key: the run's name in it.
+    """
+    return folder / LOGS / f"{key}.txt"
 
 
 def fit_command(folder: Path, key: str, flags: list[str]) -> list[str]:

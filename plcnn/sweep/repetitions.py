@@ -46,7 +46,7 @@ def repeat(folder: Path, plan: Plan, crew: Crew) -> dict[str, str]:
             while waiting and crew.has_room:
                 state = look(folder, waiting.pop(0))
                 step = next_step(folder, plan, state)
-                log = folder / plans.LOGS / f"{state.key}.txt"
+                log = plans.log_of(folder, state.key)
                 if step is None:
                     done += 1
                     bar.update()
@@ -60,7 +60,7 @@ def repeat(folder: Path, plan: Plan, crew: Crew) -> dict[str, str]:
                 if ended.code == 0:
                     waiting.insert(0, ended.key)
                     continue
-                log = folder / plans.LOGS / f"{ended.key}.txt"
+                log = plans.log_of(folder, ended.key)
                 failed[ended.key] = why(ended.code, log)
                 warn(f"{ended.key} failed: {failed[ended.key]} ({short(log)})")
                 bar.update()
@@ -84,7 +84,7 @@ def told(state: State) -> str:
     best = state.best()
     measured = [f"{name} {best[name]:.4f}" for name in ("val/acc", "val/loss", "train/acc") if name in best][:2]
     if test := state.result("test"):
-        measured.append(f"test/acc {json.loads(test.read_text())['acc']:.4f}")
+        measured.append(f"test/acc {json.loads(test.read_text(encoding='utf-8'))['acc']:.4f}")
     seconds = sum(row.get("seconds", 0.0) for row in state.rows)
     epochs = f"best of {len(state.rows)} epochs: {best.get('epoch', 0):.0f}"
     return f"{state.key:<10} {', '.join(measured)}  ({epochs})  {seconds:.1f} s"

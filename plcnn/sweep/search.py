@@ -20,7 +20,7 @@ from plcnn.sweep.plan import MODES, Plan
 from plcnn.sweep.repetitions import why
 from plcnn.sweep.runs import best_row, look
 from plcnn.sweep.space import draw
-from plcnn.sweep.study import FLAGS, NOTE, flags_of, key_of, sampler
+from plcnn.sweep.study import FLAGS, NOTE, drawn_trials, flags_of, key_of, sampler, to_be_tried_again, try_again, try_of
 from plcnn.terminal import say, warn
 
 if TYPE_CHECKING:
@@ -61,32 +61,31 @@ class Search:
         self.failed: dict[str, str] = {}
 
     def run(self) -> dict[str, str]:
-        """Run what is left of the trials.
+        """Run what is left of the trials, and what failed before once more.
 
         Returns:
             What those said that failed, by their names.
         """
+        for trial in to_be_tried_again(self.study):
+            try_again(self.study, trial)
         left = self._left_running()
         trials = int(self.plan.search["trials"])
-        with tqdm(total=trials, initial=len(self.asked()) - len(left), unit="trial", disable=None, leave=False) as bar:
+        ended = len(drawn_trials(self.study)) - len(left)
+        with tqdm(total=trials, initial=ended, unit="trial", disable=None, leave=False) as bar:
             while True:
-                while self.crew.has_room and (left or len(self.asked()) < trials):
+                while self.crew.has_room and (left or len(drawn_trials(self.study)) < trials):
                     self._start(left.pop(0) if left else self._ask())
                 if self.crew.is_idle:
                     return self.failed
-                for ended in self.crew.ended():
-                    self._end(ended.key, ended.code)
+                for key, code in self.crew.ended():
+                    self._end(key, code)
                     bar.update()
                 for key, watched in self.under_way.items():
                     if not watched.pruned and self._report(key, watched):
                         self.crew.end(key)
 
-    def asked(self) -> list["optuna.trial.FrozenTrial"]:
-        """The trials that were drawn."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if flags_of(trial) is not None]
-
     def _left_running(self) -> list["optuna.trial.Trial"]:
-        """The trials that a killed sweep left: they go on. One that was not drawn to its end is given up."""
+        """The trials that go on: a killed sweep's, and other tries. One that was not drawn to its end is given up."""
         import optuna
 
         found = []
@@ -104,13 +103,10 @@ class Search:
         return trial
 
     def _start(self, trial: "optuna.trial.Trial") -> None:
-        key, flags = key_of(trial.number), flags_of(trial)
+        key, flags = key_of(trial), flags_of(trial)
         assert flags is not None
         self.under_way[key] = Watched(trial)
-        self.crew.start(Job(key, plans.fit_command(self.folder, key, flags), self._log(key)))
-
-    def _log(self, key: str) -> Path:
-        return self.folder / plans.LOGS / f"{key}.txt"
+        self.crew.start(Job(key, plans.fit_command(self.folder, key, flags), plans.log_of(self.folder, key)))
 
     def _report(self, key: str, watched: Watched) -> bool:
         """Tell the study of new epochs, in order; whether the trial is to end early."""
@@ -121,7 +117,7 @@ class Search:
             if step in known or value is None or not math.isfinite(value):
                 continue
             trial.report(value, step)
-            if trial.should_prune():
+            if step != self.plan.search["epochs"] and trial.should_prune():  # after the last there is nothing to save
                 watched.pruned = True
                 trial.set_user_attr(NOTE, f"ended early, after epoch {step}")
                 return True
@@ -134,18 +130,19 @@ class Search:
         trial, state = watched.trial, look(self.folder, key)
         pruned = watched.pruned or self._report(key, watched)
         best = best_row(state.rows, self.monitor, self.mode)
-        drawn = shlex.join(flags_of(trial) or [])
+        flags = shlex.join(flags_of(trial) or [])
         if not pruned and code == 0 and self.monitor in best:
             self.study.tell(trial, best[self.monitor])
-            say(f"{key:<10} {self.monitor} {best[self.monitor]:.4f} (epoch {best['epoch']:.0f})  {drawn}")
+            say(f"{key:<10} {self.monitor} {best[self.monitor]:.4f} (epoch {best['epoch']:.0f})  {flags}")
         elif pruned or state.has_diverged:
             if not pruned:
                 trial.set_user_attr(NOTE, "diverged")
             self.study.tell(trial, state=TrialState.PRUNED)
-            say(f"{key:<10} {trial.user_attrs[NOTE]}  {drawn}")
+            say(f"{key:<10} {trial.user_attrs[NOTE]}  {flags}")
         else:
-            log = self._log(key)
-            self.failed[key] = why(code, log) if code else f"{self.monitor} was not measured"
+            log = plans.log_of(self.folder, key)
+            tries = f" (tried {try_of(trial)} times)" if try_of(trial) > 1 else ""
+            self.failed[key] = (why(code, log) if code else f"{self.monitor} was not measured") + tries
             trial.set_user_attr(NOTE, self.failed[key])
             self.study.tell(trial, state=TrialState.FAIL)
             warn(f"{key} failed: {self.failed[key]} ({short(log)})")

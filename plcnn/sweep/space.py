@@ -26,6 +26,19 @@ KEPT = (
 )
 """Keys that are no settings of a training."""
 
+SPLITTING = (
+    "data.val_fraction",
+    "data.val_count",
+    "data.test_fraction",
+    "data.split",
+    "data.groups",
+    "data.split_file",
+    "data.folds",
+    "data.fold",
+    "data.split_seed",
+)
+"""Keys that say which pictures are held out for validation: values on different pictures do not compare."""
+
 
 def read(file: str | None, typed: dict[str, str]) -> dict[str, Any]:
     """The space as plain data, by key.
@@ -63,8 +76,10 @@ def parse(space: dict[str, Any]) -> dict[str, Distribution]:
     for key in space:
         if key in KEPT:
             raise UserError(f"--space: {key} is no setting of a training.", exit_code=2)
-        if key in ("seed_everything", "data.seed"):
+        if key == "seed_everything":
             raise UserError(f"--space: a search over {key} would choose luck: plcnn sweep seeds 0-4", exit_code=2)
+        if key in SPLITTING:
+            raise UserError(f"--space: runs with another {key} are measured on other validation pictures.", exit_code=2)
     return {key: distribution(value, f"--space: {key}") for key, value in space.items()}
 
 

@@ -21,6 +21,15 @@ FLAGS = "flags"
 NOTE = "note"
 """Of a trial's attributes: why it failed or ended early."""
 
+RUN = "run"
+"""Of a trial's attributes, where it is another try of one that failed: the name of that one's run."""
+
+TRY = "try"
+"""Of a trial's attributes: which try of its run it is; missing of the first."""
+
+TRIES = 3
+"""Of a trial that fails: what fails for its settings fails each time."""
+
 Sampler = Literal["tpe", "random"]
 Pruner = Literal["median", "hyperband", "none"]
 SAMPLERS, PRUNERS = get_args(Sampler), get_args(Pruner)
@@ -115,6 +124,48 @@ def flags_of(trial: "optuna.trial.FrozenTrial | optuna.trial.Trial") -> list[str
     return list(found) if isinstance(found, list) else None
 
 
-def key_of(number: int) -> str:
-    """The name of a trial's run in the sweep."""
-    return f"trial_{number}"
+def key_of(trial: "optuna.trial.FrozenTrial | optuna.trial.Trial") -> str:
+    """The name of a trial's run in the sweep: further tries of it go on with the same run."""
+    return str(trial.user_attrs.get(RUN, f"trial_{trial.number}"))
+
+
+def try_of(trial: "optuna.trial.FrozenTrial | optuna.trial.Trial") -> int:
+    """Which try of its run a trial is, from 1 on."""
+    return int(trial.user_attrs.get(TRY, 1))
+
+
+def drawn_trials(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
+    """The trials that were drawn, in this order, each in its last try."""
+    trials = study.get_trials(deepcopy=False)
+    return list({key_of(trial): trial for trial in trials if flags_of(trial) is not None}.values())
+
+
+def to_be_tried_again(study: "optuna.Study") -> list["optuna.trial.FrozenTrial"]:
+    """The trials that failed, each in its last try, and may be tried again."""
+    import optuna
+
+    failed = [trial for trial in drawn_trials(study) if trial.state == optuna.trial.TrialState.FAIL]
+    return [trial for trial in failed if try_of(trial) < TRIES]
+
+
+def try_again(study: "optuna.Study", failed: "optuna.trial.FrozenTrial") -> None:
+    """Add another try of a trial that failed: one that has ended cannot be opened again.
+
+    It is what Optuna's RetryHeartbeatStaleTrialCallback does, with a try that is under way at once: it goes on where
+    the run was, and is judged by its new epochs.
+
+    Args:
+        study: that it belongs to.
+        failed: the last try.
+    """
+    import optuna
+
+    study.add_trial(
+        optuna.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params=failed.params,
+            distributions=failed.distributions,
+            intermediate_values=failed.intermediate_values,
+            user_attrs={FLAGS: flags_of(failed), RUN: key_of(failed), TRY: try_of(failed) + 1},
+        )
+    )

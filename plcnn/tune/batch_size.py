@@ -3,9 +3,9 @@
 Each size is one trial of Lightning's Tuner, which knows when a device's memory is full.
 """
 
-import resource
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,10 @@ ENOUGH = 0.95
 """The smallest size with this share of the best speed is suggested."""
 
 LEVEL = 1.05
-"""A size that is not so many times as fast as the best before it brings nothing; two in a row end the search."""
+"""A size that is not so many times as fast as all before it brings nothing; two in a row end the search."""
+
+TURNS = 3
+"""So often each size is measured."""
 
 
 class Size(NamedTuple):
@@ -31,8 +34,8 @@ class Size(NamedTuple):
 
     Attributes:
         pictures: in a batch.
-        speed: pictures a second, from the second step on.
-        memory: the most bytes in use: of the GPU, or of the process.
+        speed: pictures a second in the fastest step.
+        memory: the most bytes in use: on a GPU those that PyTorch has taken of it, else those of the process.
     """
 
     pictures: int
@@ -47,19 +50,25 @@ class Scaling(NamedTuple):
         sizes: the smallest first.
         suggestion: the smallest that is about as fast as the fastest.
         ended: why the search ended.
+        memory_of: whose memory was measured.
     """
 
     sizes: list[Size]
     suggestion: int
     ended: str
+    memory_of: str
 
 
 def scale(trial: Trial, steps: int, first: int, largest: int) -> Scaling:
     """Try batch sizes, each twice the one before.
 
+    Other work on the machine slows now this size, now that: before the search ends, all sizes are measured again, turn
+    by turn, and of each the fastest step counts, which was disturbed least. (So does Python's `timeit`.) Small batches,
+    whose steps are short, are still disturbed less: a doubt is in favour of the smaller size.
+
     Args:
         trial: what is trained.
-        steps: optimizer steps of each size, 3 or more; the first is not timed, nor the last.
+        steps: optimizer steps of each size and turn, 3 or more; the first is not timed, nor the last.
         first: the first size.
         largest: the last at most.
 
@@ -70,29 +79,58 @@ def scale(trial: Trial, steps: int, first: int, largest: int) -> Scaling:
     trial.datamodule.setup("fit")
     there = trial.datamodule.counts()["train"]
     largest = min(largest, LARGEST)
+    memory_of = _memory_of(trial.trainer.strategy.root_device)
+
+    def measure(size: int) -> Size | None:
+        return _measure(trial, size, steps)
+
     sizes: list[Size] = []
-    size, idle = first, 0
-    while True:
-        measured = _measure(trial, size, steps)
+    while not (ended := _limit(sizes, largest, there)):
+        size = 2 * sizes[-1].pictures if sizes else first
+        measured = measure(size)
         if measured is None:
             ended = f"the device's memory does not hold a batch of {size}"
             break
-        best = max((one.speed for one in sizes), default=0.0)
-        idle = 0 if measured.speed >= LEVEL * best else idle + 1
         sizes.append(measured)
-        if idle == 2:
-            ended = "twice as many pictures at once are no faster"
-            break
-        if 2 * size > largest:
-            ended = f"the next would be above the largest size, {largest:,}"
-            break
-        if 2 * size > there:
-            ended = f"the next would be more than the {there:,} training pictures"
-            break
-        size *= 2
+        if is_idle(sizes) and is_idle(sizes := measured_again(sizes, measure)):
+            return Scaling(sizes, suggested(sizes), "twice as many pictures at once are no faster", memory_of)
     if not sizes:
         raise RuntimeError(ended)
-    return Scaling(sizes, suggested(sizes), ended)
+    sizes = measured_again(sizes, measure)
+    return Scaling(sizes, suggested(sizes), ended, memory_of)
+
+
+def _limit(sizes: list[Size], largest: int, there: int) -> str:
+    """Why there is no size after these; empty where there is one."""
+    following = 2 * sizes[-1].pictures if sizes else 0
+    if following > largest:
+        return f"the next would be above the largest size, {largest:,}"
+    if following > there:
+        return f"the next would be more than the {there:,} training pictures"
+    return ""
+
+
+def is_idle(sizes: list[Size]) -> bool:
+    """Whether neither of the last two sizes is faster than all before.
+
+    Args:
+        sizes: the smallest first.
+    """
+    speeds = [size.speed for size in sizes]
+    return len(speeds) > 2 and max(speeds[-2:]) < LEVEL * max(speeds[:-2])
+
+
+def measured_again(sizes: list[Size], measure: Callable[[int], Size | None]) -> list[Size]:
+    """The sizes with their best speed over further turns; memory is that of the first, when none larger had been tried.
+
+    Args:
+        sizes: as they were measured.
+        measure: measures a size; none where the memory is full now.
+    """
+    for _ in range(TURNS - 1):
+        found = [measure(size.pictures) or size for size in sizes]
+        sizes = [one._replace(speed=max(one.speed, other.speed)) for one, other in zip(sizes, found, strict=True)]
+    return sizes
 
 
 def suggested(sizes: list[Size]) -> int:
@@ -150,11 +188,22 @@ def _forget_peak(device: torch.device) -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
+def _memory_of(device: torch.device) -> str:
+    if device.type == "cuda":
+        whole = torch.cuda.get_device_properties(device)
+        return f"{whole.name}, which has {whole.total_memory / 2**20:,.0f} MiB"
+    return "the process, with Python and PyTorch"
+
+
 def _peak(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device)
     with suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # bytes there, KiB elsewhere

@@ -128,10 +128,10 @@ def _batch_size(trial: "Trial", options: argparse.Namespace, rest: list[str], ou
     memory = [size.memory / 2**20 for size in found.sizes]
     typed = [f"--data.batch_size {found.suggestion}"]
     figure = drawn(sizes, [size.speed for size in found.sizes], memory, found.suggestion, found.ended)
-    content = {"sizes": [size._asdict() for size in found.sizes], "suggestion": found.suggestion}
-    _write(output, figure, {**content, "ended": found.ended, "flags": typed})
+    _write(output, figure, {**found._asdict(), "sizes": [size._asdict() for size in found.sizes], "flags": typed})
     for size, used in zip(found.sizes, memory, strict=True):
         say(f"batch      {size.pictures:>5}  {size.speed:>10,.0f} pictures/s  {used:>8,.0f} MiB")
+    say(f"memory     of {printable(found.memory_of)}")
     say(f"ended      {found.ended}")
     say(f"picture    {printable(short(output))}")
     say(f"suggested  {' '.join(typed)}")

@@ -9,11 +9,22 @@ pytest.importorskip("optuna")
 from optuna.trial import TrialState
 
 from plcnn.sweep.crew import Ended, Job
+from plcnn.sweep.outcome import conclude
 from plcnn.sweep.plan import Plan
 from plcnn.sweep.runs import State
 from plcnn.sweep.search import Search, best_trial
 from plcnn.sweep.space import parse
-from plcnn.sweep.study import mend, open_study, sampler
+from plcnn.sweep.study import (
+    drawn_trials,
+    flags_of,
+    key_of,
+    mend,
+    open_study,
+    sampler,
+    to_be_tried_again,
+    try_again,
+    try_of,
+)
 
 SEARCH = {"monitor": "val/acc", "pruner": "median", "sampler": "tpe", "seed": 3, "epochs": 4, "trials": 0}
 
@@ -50,9 +61,11 @@ class Scripted:
         return State(key, None, rows, "failed" if self.codes.get(key) else "finished", self.message)
 
 
-def searched(tmp_path: Path, crew: Scripted, monkeypatch: pytest.MonkeyPatch) -> tuple[Search, dict[str, str]]:
+def searched(
+    tmp_path: Path, crew: Scripted, monkeypatch: pytest.MonkeyPatch, epochs: int = 4
+) -> tuple[Search, dict[str, str]]:
     monkeypatch.setattr("plcnn.sweep.search.look", crew.look)
-    plan = Plan("search", [], [], 1, 1, True, False, SEARCH | {"trials": len(crew.script)})
+    plan = Plan("search", [], [], 1, 1, True, False, SEARCH | {"trials": len(crew.script), "epochs": epochs})
     space = parse({"model.optimizer.lr": "loguniform(1e-3, 1)"})
     search = Search(tmp_path, plan, space, open_study(tmp_path, plan.search), crew)  # type: ignore[arg-type]
     return search, search.run()
@@ -75,6 +88,25 @@ def test_a_run_below_the_median_ends_early(
     assert "trial_5    ended early, after epoch 2" in capsys.readouterr().out
 
 
+def test_a_run_that_has_come_to_its_end_does_not_end_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = Scripted({f"trial_{number}": [0.5, 0.6] for number in range(5)} | {"trial_5": [0.1, 0.2]}, {})
+    search, _ = searched(tmp_path, crew, monkeypatch, epochs=2)
+    assert search.study.get_trials()[5].state == TrialState.COMPLETE and not crew.ends
+
+
+def test_epochs_after_its_early_end_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = {f"trial_{number}": [0.5, 0.6, 0.7, 0.65] for number in range(5)} | {"trial_5": [0.1, 0.2, 0.9, 0.9]}
+    crew = Scripted(script, {})
+    search, _ = searched(tmp_path, crew, monkeypatch)
+    crew.epochs["trial_5"] = 4  # it had trained on before it heard of that
+    monkeypatch.setattr("plcnn.sweep.outcome.look", crew.look)
+    monkeypatch.setattr("plcnn.sweep.outcome.told", lambda _: [])
+    monkeypatch.setattr("plcnn.sweep.outcome._write_best", lambda *_: None)
+    monkeypatch.setattr("plcnn.sweep.page.write", lambda outcome: outcome.folder)
+    row = conclude(tmp_path, search.plan, {}).rows[-1]
+    assert row.status == "ended early" and len(row.state.rows) == 2 and row.best["val/acc"] == 0.2
+
+
 def test_a_run_that_goes_on_is_judged_by_its_new_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = {f"trial_{number}": [0.5, 0.6, 0.7, 0.65] for number in range(5)}
     search, _ = searched(tmp_path, Scripted(script, {}), monkeypatch)
@@ -91,6 +123,42 @@ def test_a_failed_run_does_not_end_the_others(tmp_path: Path, monkeypatch: pytes
     assert failed == {"trial_0": "exit code 1", "trial_2": "killed by signal 9"}
     states = [trial.state for trial in search.study.get_trials()]
     assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.FAIL]
+
+
+def test_what_failed_goes_on_in_the_same_run_three_times_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed, tried = [], []
+    for codes in ({"trial_0": 1, "trial_1": -9}, {"trial_0": 1}, {"trial_0": 1}, {}):
+        crew = Scripted({"trial_0": [0.2], "trial_1": [0.5], "trial_2": [0.4]}, codes)
+        search, found = searched(tmp_path, crew, monkeypatch)
+        failed.append(found)
+        tried.append([job.key for job in crew.jobs])
+    assert tried == [["trial_0", "trial_1", "trial_2"], ["trial_0", "trial_1"], ["trial_0"], []]
+    assert failed == [
+        {"trial_0": "exit code 1", "trial_1": "killed by signal 9"},
+        {"trial_0": "exit code 1 (tried 2 times)"},
+        {"trial_0": "exit code 1 (tried 3 times)"},
+        {},
+    ]
+    trials = drawn_trials(search.study)
+    assert [key_of(trial) for trial in trials] == ["trial_0", "trial_1", "trial_2"]
+    assert [trial.state.name for trial in trials] == ["FAIL", "COMPLETE", "COMPLETE"]
+    first = search.study.get_trials()[0]
+    assert trials[0].params == first.params and flags_of(trials[0]) == flags_of(first)
+    assert trials[0].intermediate_values == first.intermediate_values == {1: 0.2}  # it is not judged twice
+    assert not to_be_tried_again(search.study) and best_trial(search.study).value == 0.5
+    assert "trial_1    val/acc 0.5000" in capsys.readouterr().out
+
+
+def test_a_killed_search_does_not_lose_another_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched(tmp_path, Scripted({"trial_0": [0.2]}, {"trial_0": 1}), monkeypatch)
+    study = open_study(tmp_path, SEARCH)
+    try_again(study, to_be_tried_again(study)[0])  # and killed
+    crew = Scripted({"trial_0": [0.2], "trial_2": [0.3]}, {})  # Optuna has given 1 to the try
+    search, _ = searched(tmp_path, crew, monkeypatch)
+    assert [job.key for job in crew.jobs] == ["trial_0", "trial_2"]
+    assert [try_of(trial) for trial in drawn_trials(search.study)] == [2, 1]
 
 
 def test_a_run_that_diverges_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

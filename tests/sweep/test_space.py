@@ -132,3 +132,5 @@ def test_what_is_no_setting_of_a_training_is_refused() -> None:
         parse({"trainer.default_root_dir": ["/tmp"]})
     with pytest.raises(UserError, match="would choose luck"):
         parse({"seed_everything": "int(0, 9)"})
+    with pytest.raises(UserError, match=r"another data\.fold are measured on other validation pictures"):
+        parse({"data.fold": [0, 1]})

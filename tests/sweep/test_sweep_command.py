@@ -17,10 +17,10 @@ from sweep.crews import WarmCrew
 
 from plcnn import results
 from plcnn.report import record
-from plcnn.run import newest_config
+from plcnn.reproduce import TIMES
+from plcnn.run import history, newest_config
 from plcnn.sweep.crew import Crew, Job, lock
 from plcnn.sweep.keeper import Keeper
-from plcnn.sweep.runs import history
 
 Command = Callable[..., Outcome]
 SWEEP = Path("tb_logs/run/sweep_0")
@@ -124,6 +124,24 @@ def test_a_search_that_was_killed_goes_on(plcnn: Command, fork: Callable[..., Fo
     assert config["name"] == "run" and config["trainer"]["default_root_dir"] == "tb_logs"
     assert str(config["data"]["batch_size"]) == best["params"]["data.batch_size"]
     assert f"{config['model']['optimizer']['init_args']['lr']:.4g}" == f"{best['params']['model.optimizer.lr']:.4g}"
+
+
+def test_a_search_of_one_job_repeats_itself(
+    plcnn: Command, warm_crew: WarmCrew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    monkeypatch.setattr("plcnn.sweep.page.as_png", lambda _: b"")
+    space = ["--space.model.optimizer.lr", "loguniform(1e-4, 1e-1)", "--space.data.batch_size", "[16, 32]"]
+    found = []
+    for number in range(2):
+        outcome = plcnn("sweep", "search", "--trials", "2", *space, *SHORT, "--seed_everything", "5")
+        assert outcome.code == 0, outcome.err
+        folder = SWEEP.with_name(f"sweep_{number}")
+        data = json.loads((folder / "sweep.json").read_text())
+        runs = [{key: value for key, value in run["best"].items() if key not in TIMES} for run in data["runs"]]
+        assert all("val/acc" in run for run in runs) and len(runs) == 2
+        found.append((data["trials"], runs, (folder / "best.yaml").read_text().splitlines()[1:]))
+    assert found[0] == found[1]
 
 
 def test_jobs_without_a_fork_have_a_process_and_a_gpu_each(tmp_path: Path) -> None:
