@@ -1,6 +1,10 @@
 """Temperature scaling: probabilities that say how often they are right.
 
 Guo et al., "On Calibration of Modern Neural Networks", 2017, https://arxiv.org/abs/1706.04599.
+
+They fit it on thousands of pictures. On tens it goes anywhere: where a network happens to answer all of them rightly,
+the best temperature is 0. So it is held to 1 by a prior, as Platt held his sigmoid ("Probabilistic Outputs for Support
+Vector Machines", 1999): few pictures move it little, and from some hundreds on the prior is not felt.
 """
 
 import math
@@ -17,13 +21,30 @@ UNFITTED = 1.0
 BINS = 15
 """Of the confidence, over which accuracy is compared with it."""
 
+PRIOR = 4.0
+"""The weight of the prior, against that of one picture: a gamma distribution of 1 / temperature with its mode at 1.
+
+Measured on draws of 10 to 1,000 validation pictures for seven networks of 2 to 100 classes (one real, the others made
+up: too sure, not sure enough, and right). Cross-entropy on the other pictures, averaged over 60 draws of 10:
+
+                 real, 94 %   2 classes, too sure   10 classes, too sure   10 classes, right
+    temperature 1      0.16                  0.32                   0.39               0.016
+    weight 0           0.77                  2.90                   2.70               0.185
+    weight 1           0.16                  0.28                   0.37               0.016
+    weight 4           0.16                  0.27                   0.36               0.016
+    weight 10          0.16                  0.28                   0.36               0.016
+
+With 300 pictures or more all weights came within 0.02 of each other, but for weight 0 on the easiest sets.
+"""
+
 _STEPS = 60
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature that makes the cross-entropy of softmax(logits / temperature) least.
+    """The temperature that makes the cross-entropy of softmax(logits / temperature) least, held to 1 by a prior.
 
-    Cross-entropy is convex in 1 / temperature, so bisection on its slope finds the one minimum.
+    With s = 1 / temperature and n pictures, it makes mean cross-entropy + `PRIOR` / n * (s - 1 - ln s) least. Both are
+    convex in s, so bisection on the slope finds the one minimum.
 
     Args:
         logits: (pictures, classes).
@@ -37,7 +58,8 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     low, high = 1 / HOTTEST, 1 / COLDEST
     for _ in range(_STEPS):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if _slope(logits, labels, middle) > 0 else (middle, high)
+        slope = _slope(logits, labels, middle) + PRIOR / len(labels) * (1 - 1 / middle)
+        low, high = (low, middle) if slope > 0 else (middle, high)
         if high / low < 1 + 1e-6:
             break
     return 1 / math.sqrt(low * high)

@@ -20,4 +20,4 @@ class SplitFile(Callback):
         whole = data.parts["train"].whole
         rows = {name: part.rows for name, part in data.parts.items() if part.whole is whole}
         with failing_softly(FILE):
-            write_split(folder, data.source_choice.name, rows, whole.labels, names_of(whole))
+            write_split(folder, data.source_choice.name, rows, data.hparams["split_from"], names_of(whole))

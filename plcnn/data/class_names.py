@@ -3,7 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from plcnn.data.complaints import Complaint
 from plcnn.errors import UserError
 from plcnn.terminal import printable
 
@@ -19,7 +21,7 @@ def in_order(names: Iterable[str]) -> list[str]:
     names = list(names)
     if all(re.fullmatch("-?[0-9]{1,18}", name) for name in names):
         return sorted(names, key=lambda name: (int(name), name))
-    return sorted(names, key=lambda name: (_parts(name.casefold()), name))
+    return sorted(names, key=lambda name: (_parts(composed(name).casefold()), composed(name)))
 
 
 def _parts(name: str) -> list[tuple[int, int, str]]:
@@ -37,27 +39,45 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def check_classes(classes: Sequence[str], where: str) -> None:
-    """Refuse classes that no classifier can learn, or whose names no file can hold.
+def complaints_about(classes: Sequence[str], where: str) -> list[Complaint]:
+    """What is wrong with classes: a classifier cannot learn them, or no file can hold their names.
 
     Args:
         classes: their names.
         where: what holds them, as the user knows it.
 
-    Raises:
-        UserError: if there are fewer than two, or a name is empty, or has control characters or no UTF-8 in it.
+    Returns:
+        Complaints of fewer than two, and of names that are empty, or have control characters or no UTF-8 in them.
     """
+    found = []
     bad = [name for name in classes if not name.strip() or any(unicodedata.category(c) in ("Cc", "Cs") for c in name)]
     if bad:
-        raise UserError(f"{where} has names that cannot be a class's: {listed(map(repr, bad))}. Rename them.")
+        sentence = f"{where} has names that cannot be a class's: {listed(map(repr, bad))}."
+        found.append(Complaint("names_of_classes", len(bad), sentence, "Rename them.", tuple(bad)))
     if len(classes) < 2:
         of = f"one class alone, {printable(classes[0])}" if classes else "no classes"
-        raise UserError(f"{where} has {of}; a classifier tells two or more apart.")
+        sentence = f"{where} has {of}; a classifier tells two or more apart."
+        found.append(Complaint("too_few_classes", len(classes), sentence, "Add pictures of another."))
+    return found
+
+
+class Classes(NamedTuple):
+    """The classes of labelled pictures.
+
+    Attributes:
+        names: in order; after them, for `plcnn check`, labels that are none of them.
+        places: of each label among the names.
+        complaints: what is wrong with them.
+    """
+
+    names: tuple[str, ...]
+    places: dict[str, int]
+    complaints: list[Complaint]
 
 
 def class_places(
     trained: Iterable[str], others: Iterable[str], named: Sequence[str] | None, where: str, naming: str
-) -> tuple[tuple[str, ...], dict[str, int]]:
+) -> Classes:
     """Tell classes by the labels of pictures.
 
     Args:
@@ -68,26 +88,26 @@ def class_places(
         where: what holds the labels, for messages.
         naming: what names the classes, for messages.
 
-    Returns:
-        The classes, and the place of each label among them.
-
     Raises:
-        UserError: if a label is none of the classes', or `check_classes` refuses them.
+        UserError: if a class is named twice.
     """
     labels = {*trained}
     classes = tuple(in_order(labels) if named is None else named)
     if len(set(classes)) < len(classes):
         raise UserError(f"{naming} has a class twice: {listed(classes)}.", exit_code=2)
-    check_classes(classes, where if named is None else naming)
+    complaints = complaints_about(classes, where if named is None else naming)
     labels |= {*others}
     places = {name: place for place, name in enumerate(classes)}
     numbers = {str(place): place for place in range(len(classes))}
     if named is not None and labels.isdisjoint(places):
         places = numbers
-    if strange := labels - places.keys():
+    if strange := in_order(labels - places.keys()):
         which = "are on no training picture" if named is None else f"are not in {naming}"
-        raise UserError(f"{where}: these labels {which}: {listed(in_order(strange))}.")
-    return classes, places
+        sentence, advice = f"{where}: these labels {which}: {listed(strange)}.", "Mend them, or leave the pictures out."
+        complaints.append(Complaint("unknown_labels", len(strange), sentence, advice, tuple(strange)))
+        places = places | {name: place for place, name in enumerate(strange, len(classes))}
+        classes += tuple(strange)
+    return Classes(classes, places, complaints)
 
 
 def listed(names: Iterable[object], most: int = MOST_NAMED) -> str:

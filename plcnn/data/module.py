@@ -9,6 +9,7 @@ from torch import Tensor
 
 from plcnn.data.augmentations import Augment, Augmentation, augmentations
 from plcnn.data.batchwise.mixing import Mix, Mixing
+from plcnn.data.complaints import refuse
 from plcnn.data.keep import Keep, Place, place_of
 from plcnn.data.kept.cache import Prepared
 from plcnn.data.kept.stores import Pictures
@@ -22,7 +23,7 @@ from plcnn.data.parts.split_file import pictures_told
 from plcnn.data.reading.meant import STANDARD_INPUT
 from plcnn.data.reading.picture_batches import PictureBatch, PictureBatches, read_standard_input
 from plcnn.data.reading.pictures import Resize
-from plcnn.data.sources import PictureSource, Source, sources
+from plcnn.data.sources import PictureSet, PictureSource, Source, sources
 from plcnn.errors import UserError, wrong_value
 
 Check = Literal["warn", "stop", "off"]
@@ -172,6 +173,7 @@ class ImageData(LightningDataModule):
         self.predicted: PictureBatches | None = None
         self.parts: dict[str, Parted] = {}
         self.split_from: dict[str, Any] | None = None
+        self._told: tuple[PictureSet, dict[str, Any]] | None = None  # the training pictures, hashed once
         self.preparations: list[Prepared] = []
         self.surveyed: dict[str, tuple[Survey, Tensor]] = {}
         self._on_device: dict[str, Tensor] = {}
@@ -184,7 +186,12 @@ class ImageData(LightningDataModule):
 
     @property
     def classes(self) -> list[str]:
-        """The class names, in the order of the labels."""
+        """The class names, in the order of the labels.
+
+        Raises:
+            UserError: naming all that the source has to complain of.
+        """
+        refuse(getattr(self.source, "complaints", ()))
         return list(self.source.classes)
 
     @property
@@ -192,6 +199,11 @@ class ImageData(LightningDataModule):
         """Channels, height and width that every picture is brought to."""
         channels, height, width = self.source.image_shape
         return self.channels or channels, self.image_size or height, self.image_size or width
+
+    @property
+    def shaping(self) -> Shaping:
+        """How pictures are brought to their shape, and where they are kept."""
+        return Shaping(self.image_shape, self.resize, self.cache_dir, self.cache_gb, self.skip_unreadable)
 
     def keep_shape(self) -> dict[str, int]:
         """Settle the shape that a source proposed, for pictures may be added before the run is tested or goes on.
@@ -212,9 +224,14 @@ class ImageData(LightningDataModule):
         return self.partition.validates
 
     def prepare_data(self) -> None:
-        """Fetch what is missing, once a machine; pictures to predict need nothing fetched."""
+        """Fetch what is missing, once a machine; pictures to predict need nothing fetched.
+
+        Raises:
+            UserError: if the pictures cannot be had, or the source has to complain of them.
+        """
         if not self.picture_paths:
             self.source.prepare()
+            self.classes  # noqa: B018 - where it complains, it is refused
 
     def setup(self, stage: str) -> None:
         """Read the pictures that `stage` needs, or open their store: those for testing at "test" alone.
@@ -261,7 +278,9 @@ class ImageData(LightningDataModule):
         if "train" not in self.parts:
             return  # the source has pictures of its own for this
         whole = self.parts["train"].whole
-        told = pictures_told(whole.labels, names_of(whole))
+        if self._told is None or self._told[0] is not whole:
+            self._told = whole, pictures_told(whole.labels, names_of(whole))
+        told = self._told[1]
         before, self.hparams["split_from"] = self.split_from, told
         drawn = held.whole is whole and len(held.rows) > 0
         if before and before != told and not self.partition.file and (drawn or stage == "fit"):
@@ -273,8 +292,7 @@ class ImageData(LightningDataModule):
 
     def _open(self, *names: str) -> None:
         """Read pictures, or open their store."""
-        shaping = Shaping(self.image_shape, self.resize, self.cache_dir, self.cache_gb, self.skip_unreadable)
-        opened = open_parts({name: self.parted(name) for name in names}, shaping)
+        opened = open_parts({name: self.parted(name) for name in names}, self.shaping)
         self.sets |= opened.sets
         self.parts |= opened.parts
         self.surveyed |= opened.surveyed

@@ -1,8 +1,9 @@
 """The pictures of several parts, opened: in memory, mapped from a file, or in a store, all of one shape."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from plcnn.data.kept.stores import Chosen, Pictures, Unfitted, as_unfitted, take
 from plcnn.data.kept.survey import Survey
 from plcnn.data.parts.partition import Parted
 from plcnn.data.reading.pictures import Resize
+from plcnn.data.sources import PictureSet
 
 
 @dataclass(frozen=True)
@@ -62,28 +64,58 @@ def open_parts(parts: dict[str, Parted], shaping: Shaping) -> Opened:
     """
     result = Opened()
     faulty: list[tuple[Unfitted, dict[int, str]]] = []
-    for whole, rows in _together(list(parts.values())):
-        pictures = _to_be_read(whole.images, rows, shaping.image_shape)
-        made = None
-        if pictures is not None:
-            made = prepared(pictures, shaping.image_shape, shaping.resize, shaping.cache_dir, shaping.cache_gb)
+    for read in read_parts(parts, shaping):
+        whole, made = read.whole, read.prepared
+        if made:
             result.preparations.append(made)
-            faulty.append((pictures, made.survey.faults))
-        for name, part in parts.items():
-            if part.whole is not whole:
-                continue
-            places = torch.searchsorted(rows, part.rows)
+            faulty.append((read.pictures, made.survey.faults))
+        for name, places in read.places.items():
             if made:
                 places = places[~torch.isin(places, torch.tensor(list(made.survey.faults), dtype=torch.int64))]
                 result.surveyed[name] = made.survey, places
-            result.parts[name] = Parted(whole, rows[places])
-            chosen = take(made.images, places) if made else take(whole.images, part.rows)  # type: ignore[arg-type]
+            result.parts[name] = Parted(whole, read.rows[places])
+            chosen = take(made.images, places) if made else take(whole.images, parts[name].rows)  # type: ignore[arg-type]
             result.sets[name] = chosen, result.parts[name].labels()
     if any(faults for _, faults in faulty) and not shaping.skip_unreadable:
         from plcnn.inspection.unreadable import refusal
 
         raise refusal(faulty)
     return result
+
+
+class Read(NamedTuple):
+    """Pictures of one set.
+
+    Attributes:
+        whole: the set.
+        rows: int64, which of it, ascending.
+        places: int64, which of these each part has.
+        pictures: these, as they were given.
+        prepared: the same in one shape; none where all have it already, and nothing had to be read.
+    """
+
+    whole: PictureSet
+    rows: Tensor
+    places: dict[str, Tensor]
+    pictures: Unfitted
+    prepared: Prepared | None
+
+
+def read_parts(parts: dict[str, Parted], shaping: Shaping) -> Iterator[Read]:
+    """Read parts, as far as they have to be brought to their shape; those of one set together.
+
+    Args:
+        parts: by name.
+        shaping: how; what cannot be read is told by the surveys alone.
+    """
+    for whole, rows in _together(list(parts.values())):
+        places = {name: torch.searchsorted(rows, part.rows) for name, part in parts.items() if part.whole is whole}
+        pictures = as_unfitted(whole.images)
+        pictures = pictures if len(rows) == len(pictures) else Chosen(pictures, rows.tolist())
+        made = None
+        if not _has_shape(whole.images, shaping.image_shape):
+            made = prepared(pictures, shaping.image_shape, shaping.resize, shaping.cache_dir, shaping.cache_gb)
+        yield Read(whole, rows, places, pictures, made)
 
 
 def _together(parts: list[Parted]) -> list[Parted]:
@@ -93,10 +125,6 @@ def _together(parts: list[Parted]) -> list[Parted]:
     return [Parted(whole, rows[key].sort().values) for key, whole in wholes.items()]
 
 
-def _to_be_read(images: Any, rows: Tensor, image_shape: tuple[int, int, int]) -> Unfitted | None:
-    """Some pictures that must be brought to their shape; None where all have it."""
+def _has_shape(images: Any, image_shape: tuple[int, int, int]) -> bool:
     shape = images.shape[1:] if isinstance(images, Tensor) else getattr(images, "shape", None)
-    if shape is not None and tuple(shape) == image_shape:
-        return None
-    pictures = as_unfitted(images)
-    return pictures if len(rows) == len(images) else Chosen(pictures, rows.tolist())
+    return shape is not None and tuple(shape) == image_shape

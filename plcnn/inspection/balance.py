@@ -22,14 +22,19 @@ def class_counts(subject: Subject) -> np.ndarray:
 
 
 def balance(subject: Subject) -> list[Finding]:
-    """Classes without pictures, classes with few, and classes of very different sizes."""
+    """Classes without pictures, classes with few, and classes of very different sizes.
+
+    A class without training pictures is not missed in other parts, nor one that the source complains of.
+    """
     return list(_findings(subject))
 
 
 def _findings(subject: Subject) -> Iterator[Finding]:
     counts = class_counts(subject)
+    told = {name for complaint in subject.complaints for name in complaint.classes}
+    known = np.array([name in told for name in subject.classes], bool)
     for part in subject.present():
-        missing = np.flatnonzero(counts[part] == 0)
+        missing = np.flatnonzero((counts[part] == 0) & ~known & ((counts[0] > 0) | (part == 0)))
         if len(missing):
             sentence = f"{_has(len(missing))} no {ADJECTIVES[part]} pictures: {_names(subject, missing)}."
             kind = f"no_pictures_in_{PARTS[part]}"

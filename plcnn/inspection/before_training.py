@@ -22,7 +22,7 @@ MOST_COMPARED = 300_000
 """Pictures of which those that look alike are sought, in a few seconds; copies are found among any number."""
 
 _NOT_OF_CHECK = (
-    *("augment", "mix", "mix_alpha", "batch_size", "sampling", "keep", "workers", "cache_gb", "cache_dir"),
+    *("augment", "mix", "mix_alpha", "batch_size", "sampling", "keep", "workers"),
     *("skip_unreadable", "check", "seed"),
 )
 """Options of the data that `plcnn check` has no use for."""

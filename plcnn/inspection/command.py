@@ -54,6 +54,7 @@ def run(arguments: list[str]) -> None:
     folder = unused(expanded(options.output or FOLDER)) if options.page == "true" else None
     data = _data(options.data, rest, parser)
 
+    from plcnn.data.kept.cache_folder import GB, cache_folder
     from plcnn.data.kept.near_hashes import hasher_version
     from plcnn.inspection.facts import facts
     from plcnn.inspection.findings import look
@@ -63,9 +64,10 @@ def run(arguments: list[str]) -> None:
 
     if not hasher_version():
         remark("Pictures that look alike are not sought, only copies: pip install 'plcnn[check]'")
-    subject, scaling = gather(data)
+    subject, scaling, kept = gather(data)
     known, findings = facts(subject, scaling), look(subject)
     text = as_json({"command": shlex.join(["plcnn", *arguments]), **as_data(subject, known, findings)})
+    tell = remark if options.json == STANDARD_OUTPUT else say
     if options.json == STANDARD_OUTPUT:
         print(text, end="")
     else:
@@ -78,7 +80,9 @@ def run(arguments: list[str]) -> None:
 
         told = {"data": printable(options.data or data.source_choice.short()), "files": [JSON]}
         write(folder, {JSON: text, PAGE: content(subject, known, findings, told)})
-        (remark if options.json == STANDARD_OUTPUT else say)(f"page       {printable(short(folder / PAGE))}")
+        tell(f"page       {printable(short(folder / PAGE))}")
+    if kept:
+        tell(f"kept       {kept / GB:.2f} GB in {printable(short(cache_folder(data.cache_dir)))}, for fit and test")
     if any(finding.severity != "note" for finding in findings):
         sys.exit(1)
 
@@ -123,6 +127,6 @@ def _unwritten(file: str | None) -> Path | None:
 def _write(file: Path, text: str) -> None:
     try:
         with written_aside(file) as aside:
-            aside.write_text(text)
+            aside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"--json {printable(file)}: cannot be written: {reason(error)}.") from error

@@ -8,8 +8,9 @@ from plcnn.inspection.sizes import sizes
 from plcnn.inspection.subject import Subject
 from plcnn.inspection.two_classes import two_classes
 from plcnn.inspection.unreadable import unreadable
+from plcnn.inspection.unusable import unusable
 
-LOOKED_FOR = (unreadable, two_classes, duplicates, balance, sizes, kinds)
+LOOKED_FOR = (unusable, unreadable, two_classes, duplicates, balance, sizes, kinds)
 """The functions that look, each for what its file says, in the order in which findings of one severity are shown."""
 
 

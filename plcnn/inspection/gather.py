@@ -1,14 +1,17 @@
 """The pictures of a data module with what a survey finds of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 from plcnn.data.kept.stores import Chosen, Unfitted, as_unfitted
-from plcnn.data.kept.survey import Survey, survey
+from plcnn.data.kept.survey import OF_EACH, Survey, survey
 from plcnn.data.module import ImageData
+from plcnn.data.opening import read_parts
 from plcnn.data.parts.partition import Parted
 from plcnn.data.reading.in_memory import Picture
 from plcnn.data.scaling import Scaling
@@ -21,14 +24,18 @@ class Gathered(NamedTuple):
     Attributes:
         subject: the pictures.
         scaling: mean and standard deviation of the training pictures; none where none can be read.
+        kept: bytes of what is prepared, which `fit` and `test` need not read again.
     """
 
     subject: Subject
     scaling: Scaling | None
+    kept: int
 
 
 def gather(data: ImageData) -> Gathered:
     """Read all pictures once: those to train on, to validate with and to test on, as `fit` and `test` would part them.
+
+    What `fit` or `test` prepared is not read again, and they find what is read here.
 
     Args:
         data: a data module that is not set up; its source fetches what is missing.
@@ -36,14 +43,23 @@ def gather(data: ImageData) -> Gathered:
     Raises:
         UserError: if the data is not at hand.
     """
-    data.prepare_data()
-    parted = {part: data.parted(part) for part in ("train", "val")}
-    if "test" in data.parts or getattr(data.source, "has_test", True):
-        parted["test"] = data.parted("test")
-    surveys = [survey(pictures_of(one), data.image_shape, data.resize) for one in parted.values()]
-    train = surveys[0]
-    scaling = Scaling(train.mean.tolist(), train.std.tolist()) if train.counted else None
-    return Gathered(subject_of(data, parted, surveys), scaling)
+    source = data.source
+    source.prepare()
+    together = [{part: data.parted(part) for part in ("train", "val")}]
+    if "test" in data.parts or getattr(source, "has_test", True):
+        together.append({"test": data.parted("test")})
+    surveys: dict[str, Survey] = {}
+    kept = 0
+    for parts in together:  # as `fit` and `test` read them
+        for read in read_parts(parts, data.shaping):
+            made = read.prepared
+            seen = made.survey if made else survey(read.pictures, data.image_shape, data.resize)
+            kept += made.images.nbytes if made and isinstance(made.images, Tensor) else 0
+            surveys |= {name: taken(seen, places.tolist()) for name, places in read.places.items()}
+    everything = {name: part for parts in together for name, part in parts.items()}
+    subject = subject_of(data, everything, [surveys[name] for name in everything])
+    subject = replace(subject, complaints=tuple(getattr(source, "complaints", ())))
+    return Gathered(subject, surveys["train"].scaling(), kept)
 
 
 def subject_of(data: ImageData, parted: Mapping[str, Parted], surveys: Sequence[Survey]) -> Subject:
@@ -57,7 +73,7 @@ def subject_of(data: ImageData, parted: Mapping[str, Parted], surveys: Sequence[
     labels = [part.labels().numpy() for part in parted.values()]
     parts = [np.full(len(rows), PARTS.index(part), np.int8) for part, rows in zip(parted, labels, strict=True)]
     return Subject(
-        classes=data.classes,
+        classes=list(data.source.classes),
         pictures=Joined([pictures_of(part) for part in parted.values()]),
         labels=np.concatenate(labels),
         parts=np.concatenate(parts),
@@ -120,11 +136,8 @@ class Joined:
         return self._lots[number], index - (int(self._ends[number - 1]) if number else 0)
 
 
-_ARRAYS = ("sizes", "exact", "near", "moving", "transparent")
-
-
 def taken(survey: Survey, rows: Sequence[int]) -> Survey:
-    """What was found of some of the pictures; the sums stay those of all.
+    """What was found of some of the pictures.
 
     Args:
         survey: of all.
@@ -133,28 +146,26 @@ def taken(survey: Survey, rows: Sequence[int]) -> Survey:
     places = {row: place for place, row in enumerate(rows)} if survey.faults else {}
     return replace(
         survey,
-        **{name: getattr(survey, name)[np.asarray(rows, np.int64)] for name in _ARRAYS},
-        modes=[survey.modes[row] for row in rows],
-        formats=[survey.formats[row] for row in rows],
+        **{name: _chosen(getattr(survey, name), rows) for name in OF_EACH},
         faults={places[row]: why for row, why in survey.faults.items() if row in places},
     )
+
+
+def _chosen(entries: Any, rows: Sequence[int]) -> Any:
+    return [entries[row] for row in rows] if isinstance(entries, list) else entries[np.asarray(rows, np.int64)]
 
 
 def joined(surveys: Sequence[Survey]) -> Survey:
     """What was found of several lots of pictures, one after the other."""
     starts = np.cumsum([0, *(len(one.modes) for one in surveys)]).tolist()
-    return Survey(
-        **{name: np.concatenate([getattr(one, name) for one in surveys]) for name in _ARRAYS},
-        modes=_chained(one.modes for one in surveys),
-        formats=_chained(one.formats for one in surveys),
-        sums=np.sum([one.sums for one in surveys], axis=0),
-        squares=np.sum([one.squares for one in surveys], axis=0),
-        counted=sum(one.counted for one in surveys),
+    return replace(
+        surveys[0],
+        **{name: _chained([getattr(one, name) for one in surveys]) for name in OF_EACH},
         faults={
             start + row: why for start, one in zip(starts, surveys, strict=False) for row, why in one.faults.items()
         },
     )
 
 
-def _chained(lists: Iterable[list[str]]) -> list[str]:
-    return [text for one in lists for text in one]
+def _chained(lots: Sequence[Any]) -> Any:
+    return list(chain(*lots)) if isinstance(lots[0], list) else np.concatenate(lots)

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from plcnn.data.own.root import SOURCES
 from plcnn.data.sources import sources
+from plcnn.data.sources.huggingface import SAVED
 from plcnn.errors import UserError
+from plcnn.files import reason
 from plcnn.paths import expanded, nearby
 from plcnn.run import newest_config
 from plcnn.suggestions import did_you_mean
-from plcnn.terminal import printable
+from plcnn.terminal import printable, remark
 
 
 def flags(data: str) -> list[str]:
@@ -22,11 +24,18 @@ def flags(data: str) -> list[str]:
         UserError: if it is none of these; it names what was probably meant.
     """
     if data in sources.names():
+        if expanded(data).is_dir():
+            remark(f"{data} is the data set of this name; the folder is ./{data}")
         return ["--data.source", data]
     path = expanded(data)
     if path.is_dir():
-        config = newest_config(path)
-        return ["--config", str(config)] if config else ["--data.source", "folder", "--data.root", data]
+        try:
+            if config := newest_config(path):
+                return ["--config", str(config)]
+            source = "huggingface" if any((path / name).is_file() for name in SAVED) else "folder"
+        except OSError as error:
+            raise UserError(f"cannot read {printable(data)}: {reason(error)}.") from error
+        return ["--data.source", source, "--data.root", data]
     if path.suffix.lower() in SOURCES and path.is_file():
         return ["--data.source", SOURCES[path.suffix.lower()], "--data.root", data]
     raise UserError(_what_is_wrong(data, path), exit_code=2)

@@ -47,7 +47,7 @@ def content(subject: Subject, facts: Facts, findings: list[Finding], told: Mappi
     present = [part for part in range(len(ADJECTIVES)) if facts.counts[part].any()]
     values = {
         **told,
-        "result": result(findings),
+        "result": re.sub(r"(?<=\d) ", "\u00a0", result(findings)),  # no line ends between a number and its word
         "facts": facts,
         "number_of_pictures": facts.number_of_pictures(),
         "scaling": scaling_flags(facts) if facts.scaling else None,
@@ -69,7 +69,7 @@ def _finding(subject: Subject, finding: Finding, thumbnails: Thumbnails, is_firs
         "sentence": finding.sentence,
         "advice": re.split(r"(--[\w.]*\w)", finding.advice),  # every second part is an option
         "unread": [
-            {"name": subject.pictures.name(row), "reason": reason}
+            {"name": subject.name(row), "reason": reason}
             for (row,), reason in zip(shown, finding.reasons, strict=False)
         ],
         "groups": [] if listed else [_group(subject, group[:MOST_OF_A_GROUP], thumbnails) for group in shown],
@@ -83,8 +83,8 @@ def _group(subject: Subject, group: list[int], thumbnails: Thumbnails) -> list[d
     return [
         {
             "source": thumbnails.of(row),
-            "name": subject.pictures.name(row),
-            "class": subject.classes[int(subject.labels[row])],
+            "name": subject.name(row),
+            "class": subject.class_name(subject.labels[row]),
             "part": ADJECTIVES[subject.parts[row]],
             "size": " × ".join(str(side) for side in subject.survey.sizes[row][::-1]),
         }
@@ -139,8 +139,8 @@ def _examples(subject: Subject, thumbnails: Thumbnails) -> list[dict[str, Any]]:
     rows = rows[np.argsort(subject.labels[rows], kind="stable")]
     ends = np.searchsorted(subject.labels[rows], np.arange(len(subject.classes) + 1)).tolist()
     found = []
-    for label, name in list(enumerate(subject.classes))[:MOST_EXAMPLES]:
+    for label in range(min(len(subject.classes), MOST_EXAMPLES)):
         own = rows[ends[label] : ends[label + 1]]
         some = own[np.arange(min(each, len(own))) * len(own) // max(1, min(each, len(own)))]
-        found.append({"name": name, "pictures": _group(subject, some.tolist(), thumbnails)})
+        found.append({"name": subject.class_name(label), "pictures": _group(subject, some.tolist(), thumbnails)})
     return [one for one in found if one["pictures"]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from plcnn.data.complaints import Complaint
 from plcnn.data.kept.stores import Unfitted
 from plcnn.data.reading.pictures import Resize
 from plcnn.inspection.near import Pairs, alike
@@ -33,6 +34,7 @@ class Subject:
         image_shape: channels, height and width that they are brought to.
         resize: how.
         compares: whether pictures that look alike are sought; those of 1,000,000 take half a minute.
+        complaints: what their source has to say against training on them.
     """
 
     classes: Sequence[str]
@@ -43,6 +45,7 @@ class Subject:
     image_shape: tuple[int, int, int]
     resize: Resize = "stretch"
     compares: bool = True
+    complaints: tuple[Complaint, ...] = ()
 
     @cached_property
     def readable(self) -> np.ndarray:

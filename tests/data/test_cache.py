@@ -90,7 +90,7 @@ def test_pictures_are_read_once() -> None:
     assert set(times_opened().values()) == {1} and len(times_opened()) == COUNT
     for made in (first, second):
         assert isinstance(made.images, torch.Tensor) and torch.equal(made.images, expected())
-        assert made.survey.counted == COUNT * 48 and str(folders()[0]) in made.words
+        assert len(made.survey.sums) == COUNT and str(folders()[0]) in made.words
     assert [path.name for path in Path("kept").iterdir() if ".part" in path.name] == []
 
 
@@ -249,7 +249,7 @@ def test_the_least_recently_used_make_room(capfd: pytest.CaptureFixture[str]) ->
 def test_a_set_beyond_the_limit_is_streamed_and_surveyed_once(gb: float, words: str) -> None:
     for _ in range(2):
         made = prepare(gb=gb)
-        assert isinstance(made.images, Fitted) and words in made.words and made.survey.counted == COUNT * 48
+        assert isinstance(made.images, Fitted) and words in made.words and made.survey.sums.all()
     assert set(times_opened().values()) == {1}
     assert not list(Path("kept").rglob(PIXELS))
     assert isinstance(prepare().images, torch.Tensor)
@@ -274,7 +274,7 @@ def test_a_disk_that_fills_up_costs_the_kept_pictures_alone(
     made = prepare()
     assert isinstance(made.images, Fitted) and made.words == "read anew each epoch: No space left on device"
     assert capfd.readouterr().err.startswith("warning: pictures are not kept: 0.00 GB in kept: No space left on device")
-    assert made.survey.counted == COUNT * 48
+    assert made.survey.sums.all()
 
 
 def test_a_folder_that_cannot_be_written(capfd: pytest.CaptureFixture[str]) -> None:
@@ -292,7 +292,7 @@ def test_a_disk_that_is_full_at_the_end_costs_no_second_reading(monkeypatch: pyt
     monkeypatch.setattr(survey.Survey, "save", full)
     made = prepare()
     assert isinstance(made.images, Fitted) and "cannot be written: No space left on device" in made.words
-    assert set(times_opened().values()) == {1} and made.survey.counted == COUNT * 48 and not folders()
+    assert set(times_opened().values()) == {1} and made.survey.sums.all() and not folders()
 
 
 def test_a_fault_is_looked_at_again() -> None:
@@ -321,7 +321,7 @@ def test_what_has_no_picture_or_tells_no_change_is_not_kept() -> None:
             return torch.zeros(len(indices), *self.shape, dtype=torch.uint8)
 
     made = prepare(Several(Custom()))
-    assert "does not tell whether they have changed" in made.words and made.survey.counted == 5 * 48
+    assert "does not tell whether they have changed" in made.words and len(made.survey.sums) == 5
     assert fingerprint(Chosen(Several(Custom()), [1])) is None
     custom = Custom()
     custom.fingerprint = "one"  # type: ignore[attr-defined]

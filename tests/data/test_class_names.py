@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from plcnn.data.class_names import check_classes, class_places, composed, in_order, listed
+from plcnn.data.class_names import class_places, complaints_about, composed, in_order, listed
+from plcnn.data.complaints import Complaint, refuse
 from plcnn.data.own.roles import role_of
 from plcnn.errors import UserError
 
@@ -29,30 +30,42 @@ def test_names_are_sorted_as_people_do(names: list[str]) -> None:
 
 
 def test_names_that_cannot_be_classes() -> None:
-    check_classes(["cat", "Straße 1", "می‌خواهم", "👩‍🚀"], "here")
+    assert complaints_about(["cat", "Straße 1", "می‌خواهم", "👩‍🚀"], "here") == []
     for bad in ("", " ", "a\nb", "\x1b[1m", "\udcff"):
-        with pytest.raises(UserError, match="cannot be a class's") as caught:
-            check_classes(["cat", bad], "here")
-        assert "\x1b" not in str(caught.value) and len(str(caught.value).splitlines()) == 1
-    with pytest.raises(UserError, match="here has one class alone, cat; a classifier tells two"):
-        check_classes(["cat"], "here")
-    with pytest.raises(UserError, match="here has no classes"):
-        check_classes([], "here")
+        (found,) = complaints_about(["cat", bad], "here")
+        assert "cannot be a class's" in found.sentence and (found.classes, found.count) == ((bad,), 1)
+        assert found.sentence.isprintable()
+    (alone,) = complaints_about(["cat"], "here")
+    assert alone.sentence == "here has one class alone, cat; a classifier tells two or more apart."
+    assert complaints_about([], "here")[0].sentence.startswith("here has no classes")
+    assert [one.kind for one in complaints_about(["\n"], "here")] == ["names_of_classes", "too_few_classes"]
 
 
 def test_labels_are_names_or_places() -> None:
-    assert class_places(["b", "a", "b"], ["a"], None, "t", "n") == (("a", "b"), {"a": 0, "b": 1})
-    assert class_places(["10", "9"], [], None, "t", "n") == (("9", "10"), {"9": 0, "10": 1})
-    assert class_places(["b"], ["a"], ["b", "a"], "t", "n") == (("b", "a"), {"b": 0, "a": 1})
-    assert class_places(["1"], ["0"], ["x", "y", "z"], "t", "n")[1] == {"0": 0, "1": 1, "2": 2}
+    assert class_places(["b", "a", "b"], ["a"], None, "t", "n") == (("a", "b"), {"a": 0, "b": 1}, [])
+    assert class_places(["10", "9"], [], None, "t", "n") == (("9", "10"), {"9": 0, "10": 1}, [])
+    assert class_places(["b"], ["a"], ["b", "a"], "t", "n") == (("b", "a"), {"b": 0, "a": 1}, [])
+    assert class_places(["1"], ["0"], ["x", "y", "z"], "t", "n").places == {"0": 0, "1": 1, "2": 2}
     # names that look like places are names
-    assert class_places(["1"], ["0"], ["1", "0"], "t", "n")[1] == {"1": 0, "0": 1}
-    with pytest.raises(UserError, match="t: these labels are on no training picture: c, d"):
-        class_places(["a", "b"], ["d", "c"], None, "t", "n")
-    with pytest.raises(UserError, match="t: these labels are not in n: 2"):
-        class_places(["0", "2"], [], ["x", "y"], "t", "n")
+    assert class_places(["1"], ["0"], ["1", "0"], "t", "n").places == {"1": 0, "0": 1}
     with pytest.raises(UserError, match="n has a class twice"):
         class_places(["x"], [], ["x", "x"], "t", "n")
+
+
+def test_labels_that_are_no_class_stand_after_the_classes_and_are_complained_of() -> None:
+    names, places, (complaint,) = class_places(["a", "b"], ["d", "c"], None, "t", "n")
+    assert names == ("a", "b", "c", "d") and places == {"a": 0, "b": 1, "c": 2, "d": 3}
+    assert complaint.sentence == "t: these labels are on no training picture: c, d." and complaint.classes == ("c", "d")
+    names, places, (complaint,) = class_places(["0", "2"], [], ["x", "y"], "t", "n")
+    assert names == ("x", "y", "2") and places == {"0": 0, "1": 1, "2": 2}
+    assert complaint.sentence == "t: these labels are not in n: 2."
+
+
+def test_all_complaints_are_one_error() -> None:
+    refuse([])
+    with pytest.raises(UserError) as refused:
+        refuse([Complaint("a", 1, "One.", "Mend it."), Complaint("b", 2, "Two.", "Mend that.")])
+    assert str(refused.value) == "One. Mend it.\nTwo. Mend that." and refused.value.exit_code == 1
 
 
 def test_parts_and_lists() -> None:

@@ -10,8 +10,10 @@ import yaml
 from PIL import Image
 from support import TINY, Outcome
 
+from plcnn.data import module as data_module
 from plcnn.data.augmentations import augmentations
 from plcnn.data.module import ImageData
+from plcnn.data.parts.split_file import pictures_told
 from plcnn.data.published import download
 from plcnn.data.reading.picture_batches import PictureBatches
 from plcnn.data.sources.cifar import CIFAR10
@@ -33,6 +35,14 @@ def test_validation_pictures_are_never_augmented() -> None:
     assert torch.equal(first, second) and torch.equal(first, source)
     train = next(iter(module.train_dataloader())).images
     assert train.dtype == torch.float32 and not torch.equal((train * 255).round(), train * 255)
+
+
+def test_the_training_pictures_are_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[object] = []
+    monkeypatch.setattr(data_module, "pictures_told", lambda *given: hashed.append(given) or pictures_told(*given))
+    module = data()
+    module.setup("test")
+    assert len(hashed) == 1 and module.hparams["split_from"] == pictures_told(module.source.train()[1], None)
 
 
 def test_settings_that_have_nothing_to_do_with_the_split_leave_it_alone(plcnn: Command) -> None:

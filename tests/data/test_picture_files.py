@@ -1,8 +1,10 @@
 """Pictures that lie as files: their names, and the list of a folder with a folder a class."""
 
 import pickle
+import unicodedata
 from pathlib import Path
 
+from plcnn.data.class_names import composed
 from plcnn.data.reading.picture_files import PictureFiles, class_folders
 
 
@@ -26,3 +28,19 @@ def test_names_are_paths_below_the_root_and_files_travel(tmp_path: Path) -> None
         assert len(one) == 2
         assert one.picture(0) == tmp_path / "a" / "1.png" and one.picture(1) == Path("/elsewhere/2.png")
         assert one.names() == [one.name(0), one.name(1)] == ["a/1.png", "/elsewhere/2.png"]
+
+
+def test_accents_that_a_mac_took_apart_change_neither_order_nor_names(tmp_path: Path) -> None:
+    pictures = ("zoo/éa.png", "zoo/ez.png", "éclair/1.png", "egg/1.png", "Éa/1.png")
+    found = []
+    for form in ("NFC", "NFD"):
+        root = tmp_path / form
+        for name in pictures:
+            path = root / unicodedata.normalize(form, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        classes, paths, labels = class_folders(root)
+        assert all(path.exists() for path in paths) and len(paths) == 5
+        found.append((tuple(map(composed, classes)), PictureFiles(paths, root).names(), labels.tolist()))
+    assert found[0] == found[1]
+    assert found[0][1] == ["egg/1.png", "zoo/ez.png", "zoo/éa.png", "Éa/1.png", "éclair/1.png"]

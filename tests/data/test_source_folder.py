@@ -1,15 +1,18 @@
 """Pictures in class folders: what is found in them, in which order, and what is refused with which words."""
 
+import errno
 import logging
 import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from support import Outcome
 
+from plcnn.data.complaints import refuse
 from plcnn.data.module import ImageData
 from plcnn.data.sources.folder import Folder
 from plcnn.errors import UserError
@@ -36,10 +39,10 @@ def found(source: Folder, part: str = "train") -> list[tuple[str, str]]:
 
 def refused(root: str = "mine") -> str:
     with pytest.raises(UserError) as caught:
-        Folder(root).prepare()
-    message = str(caught.value)
-    assert len(message.splitlines()) == 1
-    return message
+        source = Folder(root)
+        source.prepare()
+        refuse(source.complaints)
+    return str(caught.value)
 
 
 def test_each_folder_is_a_class() -> None:
@@ -73,7 +76,7 @@ def test_the_order_does_not_depend_on_the_disk(monkeypatch: pytest.MonkeyPatch) 
         random.Random(0).shuffle(values)
         return values
 
-    monkeypatch.setattr(os, "walk", lambda top: ((p, shuffled(d), shuffled(f)) for p, d, f in walk(top)))
+    monkeypatch.setattr(os, "walk", lambda top, **_: ((p, shuffled(d), shuffled(f)) for p, d, f in walk(top)))
     monkeypatch.setattr(Path, "iterdir", lambda path: iter(shuffled(list(iterdir(path)))))  # type: ignore[type-var]
     assert found(Folder("mine")) == expected == sorted(expected)
 
@@ -129,13 +132,55 @@ def test_folders_beside_the_parts_that_hold_no_pictures_are_left_alone() -> None
 def test_parts_have_the_same_classes() -> None:
     classes_of("train", "val", names="abc")
     classes_of("test", names="bcde")
-    assert refused() == "mine: the test folder's classes are not train's: it lacks a, and has also d, e."
+    assert refused() == (
+        "mine: the test folder's classes are not train's: it lacks a, and has also d, e. "
+        "Give all parts the same class folders."
+    )
+
+
+def test_all_faults_of_a_folder_are_one_error_and_can_be_looked_at() -> None:
+    touched("mine/train/a/1.png", "mine/train/b\nb/1.png", "mine/train/c/notes.txt")
+    touched("mine/val/a/1.png", "mine/val/b\nb/1.png", "mine/val/c/1.png", "mine/val/d/1.png")
+    Path("mine/test").mkdir()
+    assert refused().splitlines() == [
+        "mine/train has names that cannot be a class's: 'b\\nb'. Rename them.",
+        "mine/test has no folders. Make one for each class, with its pictures in it.",
+        "mine/train: no pictures in c/. Put some there, or take the folder away.",
+        "mine: the val folder's classes are not train's: it has also d. Give all parts the same class folders.",
+    ]
+    source = Folder("mine")
+    assert source.classes == ("a", "b\nb", "c", "d") and [one.classes for one in source.complaints] == [
+        *(("b\nb",), (), ("c",), ("d",))
+    ]
+    assert found(source, "validation")[-1] == ("d", "val/d/1.png") and found(source, "test") == []
+    data = ImageData(source="folder", root="mine")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no pictures in c/"):
+        data.prepare_data()
+    with pytest.raises(UserError, match="no pictures in c/"):
+        data.classes  # noqa: B018
+
+
+def test_folders_that_cannot_be_looked_into_are_not_taken_for_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    touched("mine/a/1.png", "mine/b/1.png", "mine/b/deep/2.png", "mine/c/1.txt")
+    look = os.scandir
+
+    def closed(path: Any) -> Any:
+        if str(path) in ("mine/a", "mine/b/deep"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert refused().splitlines() == [
+        "mine has folders that cannot be looked into: mine/a/ (Permission denied), mine/b/deep/ (Permission denied). "
+        "Allow reading them.",
+        "mine: no pictures in c/. Put some there, or take the folder away.",
+    ]
 
 
 def test_accents_of_two_systems_are_one_class() -> None:
     touched("mine/train/caf\u00e9/1.png", "mine/train/b/1.png", "mine/test/cafe\u0301/1.png", "mine/test/b/1.png")
     source = Folder("mine")
-    assert source.classes == ("b", "caf\u00e9") and found(source, "test")[1][1] == "test/cafe\u0301/1.png"
+    assert source.classes == ("b", "caf\u00e9") and found(source, "test")[1][1] == "test/caf\u00e9/1.png"
     touched("mine/train/cafe\u0301/2.png")
     assert "several folders that are called caf\u00e9" in refused()
 

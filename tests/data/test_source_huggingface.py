@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from plcnn.data.complaints import refuse
 from plcnn.data.kept.fingerprints import fingerprint
 from plcnn.data.module import ImageData
 from plcnn.data.reading.in_memory import image_of
@@ -69,7 +70,9 @@ def pictures(found: Any) -> torch.Tensor:
 
 def refused(root: Path | str = "data", **arguments: Any) -> str:
     with pytest.raises(UserError) as caught:
-        HuggingFace(str(root), **arguments).prepare()
+        source = HuggingFace(str(root), **arguments)
+        source.prepare()
+        refuse(source.complaints)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message

@@ -14,6 +14,7 @@ from PIL import Image
 from support import Outcome
 
 from plcnn import results
+from plcnn.data.complaints import refuse
 from plcnn.data.kept.array_store import are_last
 from plcnn.data.module import ImageData
 from plcnn.data.reading import array_files
@@ -42,6 +43,7 @@ def refused(root: str, **arguments: Any) -> str:
     with pytest.raises(UserError) as caught:
         source = Arrays(root, **arguments)
         source.prepare()
+        refuse(source.complaints)
         source.train()
     message = str(caught.value)
     assert len(message.splitlines()) == 1

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from plcnn.data.complaints import refuse
 from plcnn.data.module import ImageData
 from plcnn.data.sources.table import TableOfPictures
 from plcnn.errors import UserError
@@ -50,7 +51,9 @@ def found(source: TableOfPictures, part: str = "train") -> list[tuple[str, str]]
 
 def refused(root: str, **arguments: Any) -> str:
     with pytest.raises(UserError) as caught:
-        TableOfPictures(root, **arguments).prepare()
+        source = TableOfPictures(root, **arguments)
+        source.prepare()
+        refuse(source.complaints)
     message = str(caught.value)
     assert len(message.splitlines()) == 1
     return message

@@ -1,6 +1,7 @@
 """The split of training and validation pictures."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from plcnn.data.parts.split import Split, SplitChoice
-from plcnn.data.parts.split_file import read_split, write_split
+from plcnn.data.parts.split_file import pictures_told, read_split, write_split
 from plcnn.errors import UserError
 
 LABELS = torch.arange(1000) % 7
@@ -125,7 +126,7 @@ FEW = torch.tensor([0, 0, 1, 1, 2])
 @pytest.mark.parametrize("names", [NAMES, None])
 def test_a_written_split_is_read_again(names: list[str] | None) -> None:
     rows = {"train": torch.tensor([0, 2]), "val": torch.tensor([4]), "test": torch.tensor([1, 3])}
-    write_split(Path(), "folder", rows, FEW, names)
+    write_split(Path(), "folder", rows, pictures_told(FEW, names), names)
     for path in (".", "split.json"):
         read = read_split(path, FEW, names)
         assert {name: value.tolist() for name, value in read.items()} == {k: v.tolist() for k, v in rows.items()}
@@ -133,15 +134,22 @@ def test_a_written_split_is_read_again(names: list[str] | None) -> None:
 
 def test_a_split_by_names_holds_when_pictures_are_added() -> None:
     rows = {"train": torch.tensor([0, 2]), "val": torch.tensor([4])}
-    write_split(Path(), "folder", rows, FEW, NAMES)
+    write_split(Path(), "folder", rows, pictures_told(FEW, NAMES), NAMES)
     read = read_split(".", torch.tensor([0, 0, 0, 1, 1, 2]), ["a/0.png", *NAMES])
     assert {name: value.tolist() for name, value in read.items()} == {"train": [1, 3], "val": [5]}
     with pytest.raises(UserError, match="val: there is no picture ü/1.png"):
         read_split(".", FEW[:4], NAMES[:4])
 
 
+def test_names_written_on_a_mac_are_the_same_names() -> None:
+    taken_apart = [unicodedata.normalize("NFD", name) for name in NAMES]
+    Path("split.json").write_text(json.dumps({"train": taken_apart}))
+    assert taken_apart != NAMES and read_split(".", FEW, NAMES)["train"].tolist() == list(range(5))
+
+
 def test_a_split_by_numbers_is_for_the_same_pictures() -> None:
-    write_split(Path(), "cifar10", {"train": torch.tensor([0, 2]), "val": torch.tensor([4])}, FEW, None)
+    rows = {"train": torch.tensor([0, 2]), "val": torch.tensor([4])}
+    write_split(Path(), "cifar10", rows, pictures_told(FEW, None), None)
     with pytest.raises(UserError, match='made for other pictures: its "labels_sha256" is'):
         read_split(".", FEW.flip(0), None)
     with pytest.raises(UserError, match='made for other pictures: its "pictures" is 5, the source\'s is 4'):

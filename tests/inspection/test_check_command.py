@@ -12,6 +12,10 @@ from inspection.subjects import blotches
 from PIL import Image, ImageOps
 from support import TINY, Outcome
 
+from plcnn.data.kept import survey
+from plcnn.data.module import ImageData
+from plcnn.data.reading.in_memory import opened
+
 Command = Callable[..., Outcome]
 
 
@@ -93,6 +97,82 @@ def test_what_was_planted_is_found_and_nothing_else(plcnn: Command, folder: Call
     assert page.count("<img") > 20 and len(page) < 1_000_000
 
 
+def test_all_that_fit_refuses_a_folder_for_is_listed_with_the_rest(plcnn: Command, folder: Callable[..., Path]) -> None:
+    root = folder("cat", "dog", each=12)
+    (root / "train" / "eel").mkdir()
+    shutil.rmtree(root / "val" / "dog")
+    shutil.rmtree(root / "test")
+    (root / "test").mkdir()
+    shutil.copy(root / "train" / "cat" / "00.png", root / "val" / "cat" / "copy.png")
+    (root / "val" / "cat" / "text.png").write_text("no picture")
+    ended = plcnn("check", root, "--data.image_size", "32")
+    assert ended.code == 1 and "result     4 errors, 1 warning" in ended.out, ended
+    found = json.loads(Path("check/check.json").read_text())["findings"]
+    assert [(one["kind"], one["classes"]) for one in found] == [
+        ("no_class_folders", []),
+        ("empty_classes", ["eel"]),
+        ("classes_of_parts", ["dog", "eel"]),
+        ("unreadable", []),
+        ("copies_across_train_and_val", []),
+    ]
+    page = Path("check/check.html").read_text()
+    assert all(f"{one['severity']}</span> {one['sentence'].split(':')[0]}" in page for one in found)
+    refused = plcnn("fit", "--data.source", "folder", "--data.root", root, "--model.arch", "linear")
+    assert refused.code == 1 and refused.err.splitlines() == [
+        f"{'error: ' * (not place)}{one['sentence']} {one['advice']}" for place, one in enumerate(found[:3])
+    ]
+
+
+def test_rows_of_a_table_that_cannot_be_used_are_listed_and_the_others_looked_at(plcnn: Command) -> None:
+    rows = [f"{number}.png,{'ab'[number % 2]},{'test' if number < 4 else 'train'}" for number in range(40)]
+    Path("set.csv").write_text(
+        "\n".join(["file,label,split", *rows, "none.png,a,train", "0.png,c,test", "5.png,c,test"])
+    )
+    for number in range(40):
+        blotches(number if number != 7 else 8).save(f"{number}.png")
+    ended = plcnn("check", "set.csv", "--page", "false", "--json", "-")
+    known = json.loads(ended.out)
+    assert ended.code == 1 and sum(map(sum, known["counts"].values())) == 40, ended
+    assert [(one["kind"], one["severity"], one["count"]) for one in known["findings"][:2]] == [
+        ("unusable_rows", "error", 3),
+        ("copies_in_two_classes", "warning", 1),
+    ]
+    assert "set.csv: 3 of 43 rows cannot be used. 1 whose files are not in ./: row 42: none.png;" in ended.out
+
+
+@pytest.mark.parametrize("parts", [("train", "val", "test"), ("train",)])
+def test_fit_and_check_read_the_pictures_once_between_them(
+    folder: Callable[..., Path], plcnn: Command, monkeypatch: pytest.MonkeyPatch, parts: tuple[str, ...]
+) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr(survey, "usable_cores", lambda: 1)
+    monkeypatch.setattr(survey, "opened", lambda picture, least: read.append(picture) or opened(picture, least))
+    root = folder("cat", "dog", parts=parts)
+    (root / "train" / "cat" / "00.png").write_text("no picture")
+    count = len(list(root.rglob("*.png")))
+
+    def fit() -> None:
+        data = ImageData(source="folder", root=str(root), image_size=8, cache_dir="kept", skip_unreadable=True)  # type: ignore[arg-type]
+        for stage in ("fit", "test"):
+            data.setup(stage)
+
+    def check() -> str:
+        words = ("--data.image_size", "8", "--data.cache_dir", "kept", "--page", "false")
+        return str(plcnn("check", root, *words).out)
+
+    fit()
+    assert len(read) == len(set(read)) == count
+    said = check()
+    assert len(read) == count and "1 picture cannot be read" in said
+    assert said.splitlines()[-1] == "kept       0.00 GB in kept, for fit and test"
+    shutil.rmtree("kept")
+    del read[:]
+    said_anew = check()
+    assert len(read) == count and said_anew == said, "the mean is of the training pictures alone, whoever read them"
+    fit()
+    assert len(read) == count
+
+
 def test_the_test_pictures_of_a_set_in_memory_are_compared_too(plcnn: Command) -> None:
     ended = plcnn("check", "shapes", *TINY[2:6], "--json", "-", "--page", "false")
     known = json.loads(ended.out)
@@ -123,7 +203,7 @@ def test_mistakes(plcnn: Command, arguments: list[str], words: str) -> None:
     assert Path("notes.txt").read_text() == "mine" and not Path("check").exists()
 
 
-def test_what_data_may_be(tmp_path: Path) -> None:
+def test_what_data_may_be(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from plcnn.inspection.named_data import flags
 
     (tmp_path / "run").mkdir()
@@ -131,8 +211,12 @@ def test_what_data_may_be(tmp_path: Path) -> None:
     for name in ("birds.csv", "birds.NPZ"):
         (tmp_path / name).touch()
     (tmp_path / "shapes").mkdir()
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "dataset_dict.json").touch()
     assert flags("shapes") == ["--data.source", "shapes"]
+    assert capfd.readouterr().err == "shapes is the data set of this name; the folder is ./shapes\n"
     assert flags("./shapes") == ["--data.source", "folder", "--data.root", "./shapes"]
+    assert flags("saved") == ["--data.source", "huggingface", "--data.root", "saved"]
     assert flags("birds.csv") == ["--data.source", "table", "--data.root", "birds.csv"]
     assert flags("birds.NPZ") == ["--data.source", "numpy", "--data.root", "birds.NPZ"]
     assert flags("run") == ["--config", "run/config.yaml"]

@@ -55,11 +55,12 @@ def test_pictures_shown_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_are_text() -> None:
     given = clean(60)
-    given["pictures"], given["classes"] = _Squares(60), ["<b>a</b>", "$b & c"]
+    given["pictures"], given["classes"] = _Squares(60), ["<b>a</b>", "$b & \udcff"]
     given["survey"].exact[50] = given["survey"].exact[0]
     text = _page(given)
     assert "<script>0" not in text and "<b>" not in text and "<i>" not in text
     assert "&lt;script&gt;0&lt;/script&gt;\\u202e" in text and "&lt;b&gt;a&lt;/b&gt;" in text
+    assert "$b &amp; \\udcff" in text and text.encode() and "\u202e" not in text
     assert "--model.mean" in text and "(<code>--data.groups</code>)." in text
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from inspection.subjects import clean, flipped, subject
 
+from plcnn.data.complaints import Complaint
 from plcnn.inspection.facts import facts
 from plcnn.inspection.finding import Finding
 from plcnn.inspection.findings import look
@@ -110,6 +111,16 @@ def test_classes_without_pictures_and_with_few() -> None:
     }
 
 
+def test_complaints_are_errors_and_their_classes_are_not_missed_again() -> None:
+    given = clean(120, 4)
+    given["labels"][given["labels"] >= 2] = 0
+    complaint = Complaint("empty_classes", 1, "set: no pictures in class 2/.", "Put some there.", ("class 2",))
+    first, second = (one for one in look(subject({**given, "complaints": (complaint,)})) if one.severity != "note")
+    assert (first.kind, first.severity, first.classes) == ("empty_classes", "error", [2])
+    assert (first.sentence, first.advice) == ("set: no pictures in class 2/.", "Put some there.")
+    assert (second.kind, second.classes) == ("no_pictures_in_train", [3])
+
+
 def test_uneven_classes() -> None:
     given = clean(600)
     given["labels"][:400] = np.arange(400) < 36
@@ -164,5 +175,5 @@ def test_no_picture_can_be_read(given: dict[str, Any]) -> None:
     given["survey"].faults = dict.fromkeys(range(60), "no picture")
     found = look(subject(given))
     assert found[0].sentence.endswith("p2 (no picture) and 57 more.")
-    assert [finding.kind for finding in found[1:]] == [f"no_pictures_in_{part}" for part in ("train", "val", "test")]
+    assert [finding.kind for finding in found[1:]] == ["no_pictures_in_train"], "nor in the other parts, of course"
     assert facts(subject(given), None).sizes_in_words() == "32 × 32 pixels, 3 channels"

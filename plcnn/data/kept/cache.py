@@ -35,7 +35,7 @@ from plcnn.terminal import warn
 
 PIXELS, SURVEY = "pictures.bin", "survey.npz"
 
-_FORMAT = 1
+_FORMAT = 2
 _LEFT_FREE = GB
 """Bytes of the disk that stay free."""
 
@@ -145,7 +145,7 @@ def _found(
 ) -> Prepared | None:
     """What was prepared before, unless it is damaged or lacks the pictures."""
     try:
-        record = json.loads((folder / RECORD).read_text())
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         seen = Survey.load(folder / SURVEY)
         if _readable_by_now(pictures, list(seen.faults)):
             return None

@@ -15,8 +15,12 @@ from plcnn.data.kept.stores import Unfitted
 from plcnn.data.reading.decoding import Decoded
 from plcnn.data.reading.in_memory import as_pil, fitted_of_any_kind, opened
 from plcnn.data.reading.pictures import Resize, least_sides, why_unreadable, with_channels
+from plcnn.data.scaling import Scaling
 from plcnn.data.workers import Workers
 from plcnn.terminal import printable
+
+OF_EACH = ("sizes", "modes", "formats", "exact", "near", "moving", "transparent", "sums", "squares")
+"""What a survey has an entry of for each picture."""
 
 _AT_ONCE = 32
 """Pictures that a process reads before it tells of them."""
@@ -36,9 +40,9 @@ class Survey:
             alike.
         moving: bool (pictures,), whether a file holds more pictures than the first, the one that counts.
         transparent: bool (pictures,), whether there is transparency, which is laid on white.
-        sums: float64 (channels,), of all values of the fitted pictures, from 0 to 1.
-        squares: float64 (channels,), of their squares.
-        counted: how many values are in each of these sums.
+        sums: uint32 (pictures, channels), of all values of the fitted picture, from 0 to 255.
+        squares: uint64 (pictures, channels), of their squares.
+        values: how many values are in each of these sums.
         faults: why a picture cannot be read, by its index.
     """
 
@@ -51,21 +55,22 @@ class Survey:
     transparent: np.ndarray
     sums: np.ndarray
     squares: np.ndarray
-    counted: int = 0
+    values: int
     faults: dict[int, str] = field(default_factory=dict)
 
-    @property
-    def mean(self) -> np.ndarray:
-        """Of each channel over all fitted pictures, from 0 to 1, float64 (channels,); zeros if there are none."""
-        mean: np.ndarray = self.sums / max(1, self.counted)
-        return mean
+    def scaling(self) -> Scaling | None:
+        """Mean and standard deviation of each channel over all fitted pictures, of values from 0 to 1.
 
-    @property
-    def std(self) -> np.ndarray:
-        """The standard deviation of each channel over all fitted pictures, float64 (channels,)."""
-        variance: np.ndarray = self.squares / max(1, self.counted) - self.mean**2
-        std: np.ndarray = np.sqrt(variance.clip(min=0))
-        return std
+        Returns:
+            None where no picture can be read.
+        """
+        readable = len(self.sums) - len(self.faults)
+        if not readable:
+            return None
+        # whole numbers until the end: they add up to the same in any order
+        means, squares = (of.sum(0, dtype=np.uint64) / (readable * self.values) for of in (self.sums, self.squares))
+        deviation = np.sqrt((squares - means**2).clip(min=0))
+        return Scaling((means / 255).tolist(), (deviation / 255).tolist())
 
     def save(self, path: Path) -> None:
         """Write it to an .npz file.
@@ -90,8 +95,8 @@ class Survey:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = {name: arrays[name] for name in arrays.files}
         rows, texts = content.pop("fault_rows").tolist(), content.pop("fault_texts").tolist()
-        modes, formats, counted = (content.pop(name).tolist() for name in ("modes", "formats", "counted"))
-        return cls(**content, modes=modes, formats=formats, counted=counted, faults=dict(zip(rows, texts, strict=True)))
+        modes, formats, values = (content.pop(name).tolist() for name in ("modes", "formats", "values"))
+        return cls(**content, modes=modes, formats=formats, values=values, faults=dict(zip(rows, texts, strict=True)))
 
 
 def survey(
@@ -108,7 +113,7 @@ def survey(
     Raises:
         UserError: if a process died.
     """
-    found = _empty(len(pictures), image_shape[0])
+    found = _empty(len(pictures), image_shape)
     looking = _Looking(pictures, image_shape, resize, into)
     starts = range(0, len(pictures), _AT_ONCE)
     processes = min(usable_cores(), len(starts))
@@ -122,12 +127,12 @@ def survey(
             bar.update(len(part.modes))
         if bar:
             bar.close()
-    found.sums, found.squares = found.sums / 255, found.squares / 255**2
     found.faults = dict(sorted(found.faults.items()))
     return found
 
 
-def _empty(count: int, channels: int) -> Survey:
+def _empty(count: int, image_shape: tuple[int, int, int]) -> Survey:
+    channels, height, width = image_shape
     return Survey(
         sizes=np.zeros((count, 2), np.int32),
         modes=[""] * count,
@@ -136,19 +141,17 @@ def _empty(count: int, channels: int) -> Survey:
         near=np.zeros((count, 2), np.uint64),
         moving=np.zeros(count, bool),
         transparent=np.zeros(count, bool),
-        sums=np.zeros(channels),
-        squares=np.zeros(channels),
+        sums=np.zeros((count, channels), np.uint32),
+        squares=np.zeros((count, channels), np.uint64),
+        values=height * width,
     )
 
 
 def _add(found: Survey, start: int, part: Survey) -> None:
     """Take over what is known of the pictures from `start` on."""
     rows = slice(start, start + len(part.modes))
-    for name in ("sizes", "modes", "formats", "exact", "near", "moving", "transparent"):
+    for name in OF_EACH:
         getattr(found, name)[rows] = getattr(part, name)
-    found.sums += part.sums
-    found.squares += part.squares
-    found.counted += part.counted
     found.faults.update({start + index: why for index, why in part.faults.items()})
 
 
@@ -164,7 +167,7 @@ class _Looking:
 
     def __call__(self, start: int) -> tuple[int, Survey]:
         indices = range(start, min(start + _AT_ONCE, len(self.pictures)))
-        part = _empty(len(indices), self.image_shape[0])
+        part = _empty(len(indices), self.image_shape)
         fitted = np.zeros((len(indices), *self.image_shape), np.uint8)
         greys: dict[int, Image.Image] = {}
         for place, index in enumerate(indices):
@@ -175,20 +178,16 @@ class _Looking:
             except Exception as error:  # of a damaged file, Pillow may raise anything
                 part.faults[place] = printable(why_unreadable(error))
         if greys:
-            part.near[list(greys)] = near_hashes(list(greys.values()))
-        self._count(part, fitted[list(greys)])
+            readable = list(greys)
+            part.near[readable] = near_hashes(list(greys.values()))
+            for place in readable:
+                values = fitted[place].reshape(self.image_shape[0], -1)
+                part.sums[place] = values.sum(1, dtype=np.uint64)
+                part.squares[place] = np.square(values, dtype=np.uint32).sum(1, dtype=np.uint64)
         if self.place:
             file, offset, shape = self.place
             np.memmap(file, np.uint8, "r+", offset, shape)[indices.start : indices.stop] = fitted
         return start, part
-
-    def _count(self, part: Survey, fitted: np.ndarray) -> None:
-        part.counted = len(fitted) * self.image_shape[1] * self.image_shape[2]
-        for picture in fitted:
-            # whole numbers until the end: they add up to the same in any order
-            values = picture.reshape(len(picture), -1).astype(np.float32)
-            part.sums += values.sum(1, dtype=np.float64)
-            part.squares += np.square(values).sum(1, dtype=np.float64)
 
 
 def _describe(part: Survey, place: int, picture: Decoded) -> Image.Image:

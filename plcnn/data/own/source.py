@@ -1,9 +1,11 @@
 """What sources of one's own pictures share: parts that may be there or not, a shape that is proposed."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
+from plcnn.data.class_names import Classes
+from plcnn.data.complaints import Complaint, refuse
 from plcnn.data.own.proposal import proposed_shape
 from plcnn.data.sources import PictureSet
 
@@ -16,8 +18,8 @@ class OwnSource(ABC):
 
     @property
     @abstractmethod
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of the labels."""
+    def _classes(self) -> Classes:
+        """The classes, and what is wrong with them."""
 
     @property
     @abstractmethod
@@ -27,6 +29,16 @@ class OwnSource(ABC):
     @abstractmethod
     def _set(self, role: str) -> PictureSet:
         """The pictures of a part that there is, not read yet where they lie in files."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels."""
+        return self._classes.names
+
+    @property
+    def complaints(self) -> Sequence[Complaint]:
+        """What keeps the pictures from being trained on, though they can be looked at."""
+        return self._classes.complaints
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
@@ -47,9 +59,11 @@ class OwnSource(ABC):
         """Look at what is there.
 
         Raises:
-            UserError: naming what is wrong.
+            UserError: if nothing can be looked at, naming why; what else is wrong is in `complaints`.
         """
-        self.classes, self.image_shape  # noqa: B018
+        if not self.classes:
+            refuse(self.complaints)
+        self.image_shape  # noqa: B018
 
     def train(self) -> PictureSet:
         """The training pictures."""

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from plcnn.data.class_names import composed
 from plcnn.errors import UserError
 from plcnn.files import written_aside
 from plcnn.hashes import tensor_hash
@@ -21,7 +22,7 @@ PARTS = ("train", "val", "test")
 
 
 def write_split(
-    folder: Path, source: str, rows: dict[str, Tensor], labels: Tensor, names: Sequence[str] | None
+    folder: Path, source: str, rows: dict[str, Tensor], told: dict[str, Any], names: Sequence[str] | None
 ) -> None:
     """Write a run folder's split.json.
 
@@ -30,13 +31,13 @@ def write_split(
         source: the source's name, for the record.
         rows: of each part that is made of the source's training pictures, their numbers. They are written as names
             where there are some, so that the file holds when pictures are added.
-        labels: int64, of all training pictures.
+        told: what `pictures_told` tells of all training pictures.
         names: of all of them, where they have names.
 
     Raises:
         OSError: if the disk does not take it.
     """
-    content: dict[str, Any] = {"source": source, **pictures_told(labels, names)}
+    content: dict[str, Any] = {"source": source, **told}
     for part in PARTS:
         if part in rows:
             listed = rows[part].tolist()
@@ -93,7 +94,7 @@ def read_split(path: str, labels: Tensor, names: Sequence[str] | None) -> dict[s
                 f'{found}. Make a new split, or take the key "{what}" out of the file to use it all the same.',
                 exit_code=2,
             )
-    numbers = {name: number for number, name in enumerate(names or ())}
+    numbers = {composed(name): number for number, name in enumerate(names or ())}
     taken: dict[int, str] = {}
     rows = {}
     for part in PARTS:
@@ -116,8 +117,8 @@ def _row(key: str, part: str, picture: Any, numbers: dict[str, int], count: int)
     """A picture's number, of its number or name."""
     if type(picture) is int and 0 <= picture < count:
         return picture
-    if isinstance(picture, str) and picture in numbers:
-        return numbers[picture]
+    if isinstance(picture, str) and composed(picture) in numbers:
+        return numbers[composed(picture)]
     if isinstance(picture, str):
         raise UserError(
             f"{key}: {part}: there is no picture {printable(picture)}. {did_you_mean(picture, numbers, '')}".rstrip(),

@@ -1,13 +1,13 @@
 """Pictures that lie as files: a store that reads nothing by itself, and the list of a folder with a folder a class."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from plcnn.data.class_names import in_order
+from plcnn.data.class_names import composed, in_order
 from plcnn.data.reading.pictures import in_folder, is_called_a_picture, is_hidden
 
 _MOST_LOOKED_AT = 1000  # entries of a folder that is only guessed to hold pictures
@@ -23,7 +23,8 @@ class PictureFiles:
 
     def __init__(self, paths: Iterable[Path], root: Path) -> None:
         self.root = root
-        self._names = [str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths]
+        below = (path.relative_to(root) if path.is_relative_to(root) else path for path in paths)
+        self._names = [path.as_posix() for path in below]
 
     def __len__(self) -> int:
         return len(self._names)
@@ -33,27 +34,30 @@ class PictureFiles:
         return self.root / self._names[index]
 
     def name(self, index: int) -> str:
-        """What a picture is called: its path below the root, with `/` on every system."""
-        return Path(self._names[index]).as_posix()
+        """What a picture is called: its path below the root, with `/` and composed accents on every system."""
+        return composed(self._names[index])
 
     def names(self) -> list[str]:
         """What all pictures are called."""
-        return [self.name(index) for index in range(len(self))]
+        return [composed(name) for name in self._names]
 
 
-def class_folders(root: Path) -> tuple[tuple[str, ...], list[Path], Tensor]:
+def class_folders(
+    root: Path, on_error: Callable[[OSError], object] | None = None
+) -> tuple[tuple[str, ...], list[Path], Tensor]:
     """List the pictures of a folder that holds a folder a class.
 
     Args:
         root: the folder. Its folders are the classes, sorted by name as `in_order` does, empty ones too; pictures may
             lie deeper in them. What is hidden is left out, and so are files beside the folders.
+        on_error: what is told of folders that cannot be looked into; they are passed over.
 
     Returns:
         The names of the classes; the files, class by class, sorted by path within each; their labels, int64 (files,).
     """
     found = {path.name: path for path in root.iterdir() if path.is_dir() and not is_hidden(Path(path.name))}
     classes = tuple(in_order(found))
-    listed = [in_folder(found[name]) for name in classes]
+    listed = [in_folder(found[name], on_error) for name in classes]
     labels = [torch.full((len(below),), label) for label, below in enumerate(listed)]
     files = [file for below in listed for file in below]
     return classes, files, torch.cat(labels or [torch.empty(0, dtype=torch.int64)])

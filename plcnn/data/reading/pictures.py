@@ -1,6 +1,7 @@
 """Pictures of any kind, in files or in memory, brought to the one form that a network takes."""
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -8,6 +9,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from plcnn.data.class_names import composed
 from plcnn.data.reading.decoding import FORMATS, decoded
 
 Resize = Literal["stretch", "crop", "pad"]
@@ -27,14 +29,21 @@ def why_unreadable(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def in_folder(folder: Path) -> list[Path]:
-    """The pictures below a folder, sorted, less what is hidden and folders that are called like pictures."""
+def in_folder(folder: Path, on_error: Callable[[OSError], object] | None = None) -> list[Path]:
+    """The pictures below a folder, sorted, less what is hidden and folders that are called like pictures.
+
+    Args:
+        folder: the folder.
+        on_error: what is told of folders that cannot be looked into; they are passed over.
+    """
     found: list[str] = []
-    for place, folders, files in os.walk(folder):  # many times as fast as rglob, as are texts compared with paths
+    for place, folders, files in os.walk(
+        folder, onerror=on_error
+    ):  # many times as fast as rglob, as are texts compared with paths
         folders[:] = [name for name in folders if not is_hidden(Path(name))]
         start = place.rstrip(os.sep) + os.sep
         found += [start + name for name in files if is_called_a_picture(name)]
-    return [Path(file) for file in sorted(found, key=lambda file: file.replace(os.sep, "\0"))]
+    return [Path(file) for file in sorted(found, key=lambda file: composed(file).replace(os.sep, "\0"))]
 
 
 def is_called_a_picture(name: str) -> bool:

@@ -34,6 +34,8 @@ class PictureSource(Protocol):
     - `validation() -> PictureSet`, validation pictures of its own, unless `has_validation` is False;
     - `in_random_order = True`: its first training pictures are as good as a random draw;
     - `has_test = False`: it has no test pictures, so some of the training pictures are held out for testing;
+    - `complaints`, a list of `plcnn.data.complaints.Complaint`: why its pictures, though they can be looked at, are not
+      to be trained on;
     - `proposes_shape = True`: its pictures may differ in shape, and it proposes one; a run keeps it.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from plcnn.data.class_names import class_places, composed, listed
+from plcnn.data.class_names import Classes, class_places, composed, listed
 from plcnn.data.own.roles import role_of
 from plcnn.data.own.root import own_root
 from plcnn.data.own.source import OwnSource
@@ -184,7 +184,7 @@ class HuggingFace(OwnSource):
         return found
 
     @cached_property
-    def _classes(self) -> tuple[tuple[str, ...], dict[str, int]]:
+    def _classes(self) -> Classes:
         """The classes, and the place of each label among them."""
         names = getattr(self._splits["train"][1].features[self._label], "names", None)
         named = names and [composed(name.strip()) for name in names]
@@ -192,16 +192,11 @@ class HuggingFace(OwnSource):
         return class_places(self._labels["train"], others, named, self._shown, f"its column {self._label}")
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes: the data set's own in its order, or the labels, sorted."""
-        return self._classes[0]
-
-    @property
     def _roles(self) -> Collection[str]:
         return self._labels
 
     def _set(self, role: str) -> PictureSet:
-        labels = torch.tensor([self._classes[1][label] for label in self._labels[role]], dtype=torch.int64)
+        labels = torch.tensor([self._classes.places[label] for label in self._labels[role]], dtype=torch.int64)
         return PictureSet(self._rows(role), labels)
 
     def _rows(self, role: str) -> Rows:

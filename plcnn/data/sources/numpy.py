@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from plcnn.data.class_names import class_places, composed, listed
+from plcnn.data.class_names import Classes, class_places, composed, listed
 from plcnn.data.kept.array_store import ArrayStore, Channels, are_last
 from plcnn.data.own.roles import role_of
 from plcnn.data.own.root import own_root
@@ -89,18 +89,13 @@ class Arrays(OwnSource):
         return found
 
     @cached_property
-    def _classes(self) -> tuple[tuple[str, ...], dict[str, int]]:
+    def _classes(self) -> Classes:
         """The classes, and the place of each label among them."""
         key = next((key for key in CLASSES if key in self._arrays), None)
         named = None if key is None else [composed(name) for name in self._read(key).astype(str).reshape(-1).tolist()]
         every = {role: np.unique(labels).tolist() for role, labels in self._labels.items()}
         others = [label for role, labels in every.items() if role != "train" for label in labels]
         return class_places(every["train"], others, named, printable(self._path), f"its array {key}")
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes."""
-        return self._classes[0]
 
     @cached_property
     def image_shape(self) -> tuple[int, int, int]:
@@ -113,7 +108,7 @@ class Arrays(OwnSource):
 
     def _set(self, role: str) -> PictureSet:
         labels, inverse = np.unique(self._labels[role], return_inverse=True)
-        places = torch.tensor([self._classes[1][label] for label in labels.tolist()])
+        places = torch.tensor([self._classes.places[label] for label in labels.tolist()])
         store = self._store(role)
         images = store if len(store) * math.prod(store.shape) > MOST_BYTES else store.in_memory()
         return PictureSet(images, places[torch.from_numpy(inverse)])

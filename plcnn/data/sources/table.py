@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import torch
 
-from plcnn.data.class_names import class_places, composed, listed
+from plcnn.data.class_names import Classes, class_places, composed, listed
+from plcnn.data.complaints import Complaint, refuse
 from plcnn.data.own.roles import NAMES, role_of
 from plcnn.data.own.root import own_root
 from plcnn.data.own.source import OwnSource
@@ -90,27 +91,32 @@ class TableOfPictures(OwnSource):
         return folder
 
     @cached_property
-    def _rows(self) -> dict[str, list[_Row]]:
-        """The pictures by part: read when they are first needed, for `predict` needs none of it."""
+    def _checked(self) -> tuple[dict[str, list[_Row]], list[Complaint]]:
+        """The pictures by part, and what is wrong with the others: read when they are first needed, for `predict`."""
         columns = _found(self._file, self._asked)
         table = read_columns(self._file, list(columns.values()))
         values = {key: table.columns[name] for key, name in columns.items()}
-        rows = _checked(self._file, values, table.rows, self._folder)
+        rows, complaints = _checked(self._file, values, table.rows, self._folder)
         if not rows["train"]:
+            refuse(complaints)
             raise UserError(f"{printable(self._file)} has no pictures to train on ({' or '.join(NAMES['train'])}).")
-        return rows
+        return rows, complaints
+
+    @property
+    def _rows(self) -> dict[str, list[_Row]]:
+        return self._checked[0]
 
     @cached_property
-    def _classes(self) -> tuple[tuple[str, ...], dict[str, int]]:
+    def _classes(self) -> Classes:
         """The classes, and the place of each label of the table among them."""
         trained, *others = ((row.label for row in self._rows[role]) for role in NAMES)
         named, shown = self._class_names, printable(self._file)
         return class_places(trained, chain(*others), named, shown, "--data.source.class_names")
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of the classes: those of the training pictures, sorted, or as they were given."""
-        return self._classes[0]
+    def complaints(self) -> list[Complaint]:
+        """Rows that cannot be used, and what is wrong with the classes of the others."""
+        return [*self._checked[1], *self._classes.complaints]
 
     @property
     def _roles(self) -> list[str]:
@@ -118,7 +124,7 @@ class TableOfPictures(OwnSource):
 
     def _set(self, role: str) -> PictureSet:
         rows = self._rows[role]
-        labels = torch.tensor([self._classes[1][row.label] for row in rows], dtype=torch.int64)
+        labels = torch.tensor([self._classes.places[row.label] for row in rows], dtype=torch.int64)
         groups = [row.group for row in rows] if any(row.group for row in rows) else None
         return PictureSet(self._files(role), labels, None, groups)
 
@@ -150,11 +156,12 @@ def _found(file: Path, asked: dict[str, str | None]) -> dict[str, str]:
     return columns
 
 
-def _checked(file: Path, values: dict[str, list[str]], numbers: Sequence[int], folder: Path) -> dict[str, list[_Row]]:
-    """The rows by part, each picture once.
+def _checked(
+    file: Path, values: dict[str, list[str]], numbers: Sequence[int], folder: Path
+) -> tuple[dict[str, list[_Row]], list[Complaint]]:
+    """The rows by part, each picture once; and the complaint of those that cannot be used.
 
-    Raises:
-        UserError: if rows cannot be used; one error names all kinds of faults, with the first of each.
+    It names all kinds of faults, with the first of each.
     """
     faults: dict[str, list[str]] = defaultdict(list)
     rows: dict[str, tuple[_Row, int]] = {}
@@ -177,8 +184,10 @@ def _checked(file: Path, values: dict[str, list[str]], numbers: Sequence[int], f
             known, before = rows.setdefault(path, (new, number))
             if known != new:
                 faults["that say something else of a file than a row before"].append(f"rows {before}, {number}: {path}")
+    complaints = []
     if faults:
         count = sum(map(len, faults.values()))
         each = [f"{len(of):,} {kind}: {listed(of, MOST_SHOWN)}" for kind, of in faults.items()]
-        raise UserError(printable(f"{file}: {count:,} of {len(numbers):,} rows cannot be used. {'; '.join(each)}."))
-    return {role: [row for row, _ in rows.values() if row.role == role] for role in NAMES}
+        sentence = f"{file}: {count:,} of {len(numbers):,} rows cannot be used. {'; '.join(each)}."
+        complaints = [Complaint("unusable_rows", count, printable(sentence), "Mend them, or take them out.")]
+    return {role: [row for row, _ in rows.values() if row.role == role] for role in NAMES}, complaints
