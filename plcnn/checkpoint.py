@@ -14,11 +14,13 @@ from plcnn.checkpoint_network import check_network
 from plcnn.errors import UserError
 from plcnn.paths import expanded
 from plcnn.suggestions import near
-from plcnn.terminal import warn
+from plcnn.terminal import printable, warn
 
 FOLDER = "checkpoints"
 LAST = "last.ckpt"
 NUMBERED = re.compile(r"version_\d+")
+LOADER = "WeightsUnpickler error: "
+"""What stands before some of the safe loader's sentences."""
 
 
 def find(path: str | Path, prefer: Literal["best", "last"] = "best") -> Path:
@@ -147,9 +149,9 @@ def check_file(path: Path) -> None:
 
 
 def _what_was_found(error: pickle.UnpicklingError) -> str:
-    """The one paragraph of PyTorch's page of advice that says what the file holds."""
-    found = [paragraph.strip() for paragraph in str(error).split("\n\n") if "nsupported" in paragraph]
-    return f" ({found[0].split('. ')[0].rstrip('.')[:120]})" if found else ""
+    """The one sentence of PyTorch's page of advice that says what the file holds."""
+    found = [line.strip().removeprefix(LOADER) for line in str(error).splitlines() if "nsupported" in line]
+    return f" ({printable(found[0].split('. ')[0].rstrip('.'))[:120]})" if found else ""
 
 
 def meant_by(path: Path) -> str:

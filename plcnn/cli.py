@@ -42,7 +42,7 @@ from plcnn.event_files import cut_back
 from plcnn.files import remove_left_aside
 from plcnn.origin import FROM_CHECKPOINT, FROM_DATA, WITHOUT_DATA, Origin
 from plcnn.parser import CHOICES, Parser
-from plcnn.processes import await_all, meet_anew
+from plcnn.processes import await_all, meet_anew, refuse_what_is_no_file
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
 from plcnn.run_logger import RunLogger
@@ -165,7 +165,7 @@ class CLI(LightningCLI):
             config["ckpt_path"] = None
         self._take_pictures(config)
         if origin.checkpoint:
-            config["model"]["weights"] = None  # the checkpoint's take their place
+            origin.refuse_weights(typed(arguments).get("model.weights", []))
             origin.refuse_others(config["model"])
 
     def _take_pictures(self, config: Any) -> None:
@@ -216,6 +216,10 @@ class CLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build data, model and trainer."""
+        model = self.config[self.command]["model"]
+        began_with = model["weights"]
+        if self.origin.checkpoint:
+            model["weights"] = None  # the checkpoint's take their place
         try:
             super().instantiate_classes()
         except UserError:
@@ -224,6 +228,8 @@ class CLI(LightningCLI):
             if reason := why_not_built(error):
                 raise UserError(reason, exit_code=2) from error
             raise
+        model["weights"] = began_with  # the run's config keeps them for who runs it anew
+        self.origin.keep_start(self.model)
         self.origin.refuse_other_data(self.model)
         self.datamodule.split_from = self.origin.split_from()
         if self.command == "fit":
@@ -252,7 +258,9 @@ class CLI(LightningCLI):
             printed = self.command == "predict" and self._get(self.config, "output") is None
             config["enable_progress_bar"] = sys.stdout.isatty() and not printed
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs)
+            refuse_what_is_no_file(trainer)
+            return trainer
         except (ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, MisconfigurationException) as error:
             _remove_if_empty(folder)
             raise UserError(f"--trainer: {' '.join(str(error).split())}", exit_code=2) from error

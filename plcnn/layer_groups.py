@@ -55,10 +55,11 @@ def layer_groups(network: nn.Module, num_classes: int) -> list[list[str]]:
 
 
 def name_of(group: list[str]) -> str:
-    """What a group is called: the part of the network that holds all of it, or else its first layer."""
-    parts = [name.split(".")[:-1] for name in group]
+    """What a group is called: the part of the network that holds all of it, but for what joined it from elsewhere."""
+    child = group[0].partition(".")[0]
+    parts = [name.split(".")[:-1] for name in group if name.partition(".")[0] == child]
     shared = [one[0] for one in itertools.takewhile(lambda one: len(set(one)) == 1, zip(*parts, strict=False))]
-    return ".".join(shared or parts[0]) or group[0]
+    return ".".join(shared) or group[0]
 
 
 def _groups(network: nn.Module, head: set[str]) -> list[list[str]]:
@@ -123,7 +124,7 @@ def frozen_statistics(network: nn.Module, frozen: set[str]) -> list[nn.Module]:
     found, is_frozen = [], False
     for name, layer in network.named_modules():
         own = [f"{name}.{parameter}".lstrip(".") for parameter, _ in layer.named_parameters(recurse=False)]
-        is_frozen = own[0] in frozen if own else is_frozen
+        is_frozen = not frozen.isdisjoint(own) if own else is_frozen  # some of its own may never be trained
         if is_frozen and getattr(layer, "running_mean", None) is not None:
             found.append(layer)
     return found

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from plcnn.errors import UserError
 from plcnn.suggestions import did_you_mean, near
 
+SIZE_WAY_OUT = "choose another model, or another picture size: --data.image_size 224 fits nearly all"
+"""What helps where a model does not fit the pictures' size."""
+
 
 def check_name(library: str, model: str, known: Sequence[str]) -> None:
     """Refuse a model that the library does not have.

@@ -104,6 +104,11 @@ class Origin:
         """What the checkpoint says that the data told its model: one of `FROM_DATA`; nothing where none was read."""
         return self.content.get("hyper_parameters", {}).get(key, {"resize": "stretch"}.get(key))
 
+    def keep_start(self, classifier: Classifier) -> None:
+        """Have a classifier's checkpoints say what the training had started from, as the checkpoint does."""
+        if self.checkpoint:
+            classifier.hparams.update(started_from=self.content["hyper_parameters"].get("started_from"))
+
     def split_from(self) -> dict[str, Any] | None:
         """What tells the training pictures that its run was split from; None without a checkpoint."""
         found: dict[str, Any] | None = self.content.get("datamodule_hyper_parameters", {}).get("split_from")
@@ -134,6 +139,27 @@ class Origin:
                     f"For a new run from its weights: --model.weights {self.checkpoint}",
                     exit_code=2,
                 )
+
+    def refuse_weights(self, typed: Sequence[str]) -> None:
+        """Weights to start from are for a new training; others than those that the run began with are refused.
+
+        Args:
+            typed: what was given to --model.weights.
+
+        Raises:
+            UserError: if they are not the run's.
+        """
+        folder = checkpoints.run_folder(self.checkpoint) if self.checkpoint else None
+        begun = (read_yaml(str(folder / "config.yaml")).get("model") or {}).get("weights") if folder else None
+        own = (begun, self.content["hyper_parameters"].get("started_from"))
+        others = [value for value in typed if value not in own]
+        if others:
+            new = ", or begin a new run with it" if self.command == "fit" else ""
+            raise UserError(
+                f"--model.weights {printable(others[-1])} is what a training starts from; {self.command} takes the "
+                f"weights in {self.checkpoint}. Leave it out{new}.",
+                exit_code=2,
+            )
 
     def refuse_other_data(self, classifier: Classifier) -> None:
         """Refuse data with other classes or pictures than the checkpoint was trained on.

@@ -4,7 +4,9 @@ An architecture offers them where it is registered, `@register(weights=LibraryWe
 and `timm` do, and a user's own architecture may.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -19,6 +21,9 @@ PRETRAINED = "pretrained"
 
 SAME_SCALING = 2e-3
 """Means and deviations that differ by less, of pixels from 0 to 1, are taken for the same."""
+
+PATIENCE = 5.0
+"""Seconds until a server that gives no sign of life counts as out of reach."""
 
 
 class Pretrained(NamedTuple):
@@ -109,6 +114,17 @@ def not_loaded(name: str, where: str, error: Exception, way_out: str) -> UserErr
     return UserError(
         f"{name} could not be loaded from {where} ({said}).\nWithout a network: {way_out}: --model.weights FILE"
     )
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Give up on a server that says nothing for `PATIENCE` seconds, where nobody has set how long to wait."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(PATIENCE if before is None else before)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def scaled_otherwise(wanted: Scaling, own: Scaling) -> str:

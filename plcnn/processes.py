@@ -5,11 +5,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import suppress
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from plcnn.errors import UserError
@@ -35,6 +37,19 @@ def meet_anew() -> None:
             store.set(key, str(free.getsockname()[1]))
     os.environ["MASTER_PORT"] = store.get(key).decode()
     os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+
+
+def refuse_what_is_no_file(trainer: Trainer) -> None:
+    """Refuse several devices where the program, which each of their processes runs again, is in no file.
+
+    Raises:
+        UserError: saying what to do instead.
+    """
+    if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher) and sys.argv[0] in ("-c", "-"):
+        raise UserError(
+            "each device's process would run this program again, which is in no file: save it as a script, or use the"
+            " strategy ddp_spawn."
+        )
 
 
 def await_all(trainer: Any) -> None:

@@ -16,7 +16,14 @@ from plcnn.hashes import weights_hash
 from plcnn.layer_groups import head_of
 from plcnn.paths import expanded
 from plcnn.suggestions import near
-from plcnn.weight_files import read
+from plcnn.terminal import printable
+from plcnn.weight_files import Held, read, under_names
+
+WAY_OUT = "Choose the architecture and the arguments that the file was made with."
+"""What helps where weights do not fit."""
+
+ADDRESSES = ("http://", "https://", "hf-hub:", "hf://", "s3://", "gs://")
+"""What stands before weights on the network."""
 
 
 class Start(NamedTuple):
@@ -65,10 +72,10 @@ def start_from(
         return Start(found.name, fresh, notes, found.scaling, digest=weights_hash(found.tensors))
     path = _file(weights)
     held = read(path)
-    tensors = _adapted(network, held.tensors, architecture, given)
+    tensors = _adapted(network, under_names(held.tensors, network.state_dict()), architecture, given)
     other = held.classes is not None and held.classes != list(classes)
-    fresh, notes = _give(network, tensors, len(classes), str(path), other)
-    return Start(str(path), fresh, notes, held.scaling, file=path)
+    fresh, notes = _give(network, tensors, len(classes), str(path), other, _way_out(held, architecture))
+    return Start(str(path), fresh, [*([held.note] if held.note else []), *notes], held.scaling, file=path)
 
 
 def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list[str]:
@@ -85,22 +92,42 @@ def load_weights(network: nn.Module, path: str | Path, num_classes: int) -> list
     Raises:
         UserError: if the file cannot be read or was refused, or its tensors are not the network's.
     """
-    return _give(network, read(expanded(path)).tensors, num_classes, str(path))[0]
+    return _give(network, under_names(read(expanded(path)).tensors, network.state_dict()), num_classes, str(path))[0]
 
 
 def _file(weights: str) -> Path:
     path = expanded(weights)
+    if weights.startswith(ADDRESSES):
+        raise UserError(
+            f"--model.weights {printable(weights)}: an address is not loaded. Get the file, and name it, or choose an "
+            f"architecture of a library and {pretrained.PRETRAINED}:TAG.",
+            exit_code=2,
+        )
     if not path.exists() and not path.suffix and near(weights.partition(":")[0], [pretrained.PRETRAINED]):
         raise UserError(f"--model.weights {weights}: no such file. Did you mean {pretrained.PRETRAINED}?", exit_code=2)
     try:
-        # find has words for a run that is not there
-        return checkpoint.find(path) if path.is_dir() or not (path.exists() or path.suffix) else path
+        # find has words for a run or a file that is not there
+        return checkpoint.find(path) if path.is_dir() or not path.exists() else path
     except UserError as error:
-        raise UserError(f"--model.weights: {error}", exit_code=2) from error
+        inside = sorted(file for file in path.glob("*") if file.suffix in (".safetensors", ".pth", ".bin"))
+        meant = f" Did you mean {' or '.join(map(str, inside[:3]))}?" if inside else ""
+        raise UserError(f"--model.weights: {error}{meant}", exit_code=2) from error
+
+
+def _way_out(held: Held, architecture: Choice) -> str:
+    """What to do with a file that does not fit."""
+    if not held.made_of:
+        return WAY_OUT
+    return f"The network is {architecture.short()}, the file says that it is of {held.made_of}. {WAY_OUT}"
 
 
 def _give(
-    network: nn.Module, found: Mapping[str, Tensor], num_classes: int, what: str, other_classes: bool = False
+    network: nn.Module,
+    found: Mapping[str, Tensor],
+    num_classes: int,
+    what: str,
+    other_classes: bool = False,
+    way_out: str = WAY_OUT,
 ) -> tuple[list[str], list[str]]:
     """Load what fits; returns the names of the tensors that start afresh, and what was changed in words.
 
@@ -114,13 +141,9 @@ def _give(
     gives_features = not any(name in taken for name in head) and any(name in taken for name in own)
     if other_classes or gives_features:
         fresh |= set(head)
-    problems = _problems(taken, own, fresh)
-    if problems:
-        more = f" (and {len(problems) - 1:,} more)" if len(problems) > 1 else ""
+    if problems := _problems(taken, own, fresh):
         raise UserError(
-            f"--model.weights {what} does not fit the network: {problems[0]}{more}. "
-            "Choose the architecture and the arguments that the file was made with.",
-            exit_code=2,
+            f"--model.weights {what} does not fit the network: {'; '.join(problems)}.\n{way_out}", exit_code=2
         )
     if name := not_finite(taken):
         raise UserError(f"--model.weights {what}: {name} holds values that are infinite or no numbers.", exit_code=2)
@@ -141,17 +164,23 @@ def _draw_small(network: nn.Module, fresh: set[str]) -> None:
 
 
 def _problems(found: Mapping[str, Tensor], own: Mapping[str, Tensor], fresh: set[str]) -> list[str]:
-    """What of the tensors does not fit, in words."""
-    counts = "num_batches_tracked"
-    return [
-        *(f"it has no {n}" for n in own if n not in found and n not in fresh and not n.endswith(counts)),
-        *(f"the network has no {name}" for name in found if name not in own),
-        *(
-            f"{name} is {_shape(found[name])} there and {_shape(own[name])} in the network"
-            for name in own
-            if name in found and name not in fresh and found[name].shape != own[name].shape
-        ),
+    """What of the tensors does not fit, in words: how many, and the first of them."""
+    lacking = [n for n in own if n not in found and n not in fresh and not n.endswith("num_batches_tracked")]
+    unknown = [printable(name)[:100] for name in found if name not in own]
+    others = [
+        f"{name} is {_shape(found[name])} there and {_shape(own[name])} in the network"
+        for name in own
+        if name in found and name not in fresh and found[name].shape != own[name].shape
     ]
+    return [
+        *([f"it lacks {len(lacking):,} of {len(own):,} tensors ({_first(lacking)})"] if lacking else []),
+        *([f"{len(unknown):,} of its {len(found):,} are not the network's ({_first(unknown)})"] if unknown else []),
+        *([f"{len(others):,} of another shape ({_first(others)})"] if others else []),
+    ]
+
+
+def _first(names: list[str]) -> str:
+    return f"{names[0]}, ..." if len(names) > 1 else names[0]
 
 
 def _other_classes(found: Mapping[str, Tensor], own: Mapping[str, Tensor], num_classes: int) -> set[str]:

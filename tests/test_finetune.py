@@ -17,6 +17,7 @@ from plcnn.classifier import Classifier
 from plcnn.errors import UserError
 from plcnn.layer_groups import layer_groups
 from plcnn.optim import optimizers, scale_rates
+from plcnn.schedules import schedules
 
 Command = Callable[..., Outcome]
 RUN = Path("tb_logs/run/version_0")
@@ -122,6 +123,40 @@ def test_a_factor_on_the_rate_is_a_factor_on_the_first_step(name: str) -> None:
 
     for slow, usual, factor in zip(steps(factors), steps([1.0] * 4), factors, strict=True):
         torch.testing.assert_close(slow, usual * factor)
+
+
+@pytest.mark.parametrize("schedule", schedules.names())
+@pytest.mark.parametrize("name", optimizers.names())
+def test_each_groups_rate_is_its_share_all_along(name: str, schedule: str) -> None:
+    steps, warm = 6, {"class_path": schedule, "init_args": {"warmup": 0.4}}
+    module = Classifier(["a", "b"], (3, 8, 8), "keras_cnn", name, warm)  # type: ignore[arg-type]
+    plain = module.optimizer_choice.build(module.parameters()).param_groups
+    whole = {id(parameter): group["lr"] for group in plain for parameter in group["params"]}
+    depths = {n: depth for depth, group in enumerate(reversed(layer_groups(module.net, 2))) for n in group}
+    module.rate_factors = {name: 0.5**depth for name, depth in depths.items()}
+    module._trainer = SimpleNamespace(estimated_stepping_batches=steps)  # type: ignore[assignment]
+    built: Any = module.configure_optimizers()
+    optimizer, factor = built["optimizer"], module.schedule_choice.build()
+    for step in range(steps):
+        rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+        for own, parameter in module.net.named_parameters():
+            share = factor(step / (steps - 1)) * 0.5 ** depths[own]
+            assert rates[id(parameter)] == pytest.approx(whole[id(parameter)] * share)
+        for parameter in module.net.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizer.step()
+        built["lr_scheduler"]["scheduler"].step()
+
+
+def test_statistics_of_norms_with_fixed_scales_are_frozen_too(plcnn: Command) -> None:
+    """airbench's norms have a scale that is never trained."""
+    network = ["--model.arch", "airbench", "--model.arch.widths", "[8, 8, 8]", "--data.source.image_size", "32"]
+    frozen = ["--finetune.policy", "head_first", "--finetune.every_n_epochs", "5", "--trainer.max_epochs", "1"]
+    outcome = plcnn("fit", *TINY, *network, *frozen, "--curves.enabled", "false")
+    assert outcome.code == 0, outcome.err
+    assert "are trained, all from epoch 6 on, after the last\n" in outcome.out
+    counts = {name: int(tensor) for name, tensor in weights(RUN).items() if name.endswith("num_batches_tracked")}
+    assert len(counts) == 6 and set(counts.values()) == {0}
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_there_are_architectures() -> None:
     [
         ("resnet18", ["conv1", "layer1", "layer2", "layer3", "layer4", "fc"]),
         ("squeezenet1_1", [f"features.{n}" for n in (0, 3, 4, 6, 7, 9, 10, 11, 12)] + ["classifier.1"]),
-        ("swin_t", [f"features.{n}" for n in (0, 1, 2, 3, 4, 5, 6)] + ["features.7.0.norm1", "head"]),
+        ("swin_t", [f"features.{n}" for n in (0, 1, 2, 3, 4, 5, 6)] + ["features.7", "head"]),
     ],
 )
 def test_torchvisions_are_its_stages(model: str, groups: list[str]) -> None:
@@ -66,8 +66,9 @@ def test_timms_are_those_of_its_matcher_and_its_classifier() -> None:
         resnet, vit, two = (
             timm.create_model(n, num_classes=7) for n in ("test_resnet", "test_vit", "deit_tiny_distilled_patch16_224")
         )
-    assert named(resnet) == ["conv1.0", "layer1.0", "layer2.0", "layer3.0", "layer4.0", "fc"]
+    assert named(resnet) == ["conv1", "layer1.0", "layer2.0", "layer3.0", "layer4.0", "fc"]
     groups = layer_groups(vit, 7)
+    assert [*map(name_of, groups)] == ["cls_token", *(f"blocks.{n}" for n in range(len(vit.blocks))), "head"]
     assert groups[0][0] == "cls_token" and groups[-2][-1] == "norm.bias" and len(groups) == 2 + len(vit.blocks)
     assert layer_groups(two, 7)[-1] == ["head.weight", "head.bias", "head_dist.weight", "head_dist.bias"]
 
@@ -82,5 +83,7 @@ def test_frozen_statistics_are_those_of_norms_below_the_line() -> None:
     layers = [nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4, affine=False)]
     network = nn.Sequential(*layers, nn.LayerNorm([4, 1, 1]))
     assert frozen_statistics(network, {"0.weight", "0.bias", "1.weight", "1.bias"}) == [network[1]]
+    network[1].weight.requires_grad_(False)  # a scale that the network itself keeps from training
+    assert frozen_statistics(network, {"0.weight", "0.bias", "1.bias"}) == [network[1]]
     both = {name for name, _ in network.named_parameters()} - {"4.weight", "4.bias"}
     assert frozen_statistics(network, both) == [network[1], network[3]]  # the nearest parameters before it are frozen

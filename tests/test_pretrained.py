@@ -1,8 +1,10 @@
 """A library's own weights, found where the library keeps its downloads: fitted to other classes, channels and sizes."""
 
+import socket
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -124,11 +126,47 @@ def test_weights_that_cannot_be_loaded_are_told_with_the_ways_out(monkeypatch: p
     assert error.value.exit_code == 1 and "IMAGENET1K_V1 could not be loaded from https://" in first
     assert "no route to host" in first
     assert f"put shufflenetv2_x0.5-f707e7126e.pth into {folder}" in second and "--model.weights FILE" in second
-    timm = pytest.importorskip("timm")
-    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", refuse)
+
+
+def test_a_hub_out_of_reach_is_asked_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    timm, hub = pytest.importorskip("timm"), pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     network = timm.create_model("test_vit", num_classes=3)
-    with pytest.raises(UserError, match=r"timm's test_vit.r160_in1k could not be loaded from the hub's timm/test_vit"):
-        started(network, "pretrained", "timm", (3, 160, 160), model="test_vit")
+    asked: list[str] = []
+
+    def silent(address: str, timeout: float) -> None:
+        asked.append(address)
+        raise ConnectionError(f"nothing heard for {timeout} s")
+
+    def answers(address: str, timeout: float) -> None:
+        raise hub.errors.HfHubHTTPError("503", response=SimpleNamespace(headers={}, request=None))
+
+    def download(*_: object, **__: object) -> None:
+        asked.append("download")
+        raise ConnectionError("broken off")
+
+    monkeypatch.setattr("timm.models._builder.load_state_dict_from_hf", download)
+    for hubs, heard in ((silent, "nothing heard for 5.0 s"), (answers, "broken off")):
+        monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", hubs)
+        with pytest.raises(UserError) as error:
+            started(network, "pretrained", "timm", (3, 160, 160), model="test_vit")
+        first, second = str(error.value).splitlines()
+        assert "timm's test_vit.r160_in1k could not be loaded from https://" in first and f"({heard})" in first
+        assert "take that file from a machine that has one, and name it: --model.weights FILE" in second
+    assert [name.rpartition("/")[2] for name in asked] == ["model.safetensors", "download"]
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float | None] = []
+
+    def load(*_: object, **__: object) -> None:
+        waits.append(socket.getdefaulttimeout())
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", load)
+    with pytest.raises(UserError, match="timed out"):
+        started(product.build("torchvision", 3, **SMALL), "pretrained", "torchvision", (3, 32, 32), **SMALL)
+    assert waits == [5.0] and socket.getdefaulttimeout() is None
 
 
 @pytest.mark.parametrize(

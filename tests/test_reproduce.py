@@ -9,6 +9,8 @@ import pytest
 import torch
 from support import TINY, Outcome
 
+from plcnn.reproduce import differences
+
 Command = Callable[..., Outcome]
 RUN = Path("tb_logs/run/version_0")
 AGAIN = Path("tb_logs/run-reproduced/version_0")
@@ -152,3 +154,10 @@ def test_what_is_no_finished_run_is_refused(
 def test_its_help_names_the_exit_codes(plcnn: Command) -> None:
     outcome = plcnn("reproduce", "--help")
     assert outcome.code == 0 and "0 if the same, 1 if not, 2 for a wrong command line" in outcome.out
+
+
+def test_a_run_that_went_on_had_its_weights_from_the_checkpoint() -> None:
+    begun = {"resumed": None, "weights": {"start.pth": "a" * 64}}
+    gone_on = {"resumed": {"epoch": 1, "step": 3}, "weights": {}}
+    assert differences([begun, gone_on], {"weights": {"start.pth": "a" * 64}}) == []
+    assert len(differences([begun, gone_on], {"weights": {}})) == 1

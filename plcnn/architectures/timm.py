@@ -12,7 +12,9 @@ Initialisation is the library's. Its weights fit: for other classes, channels an
 """
 
 import inspect
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -22,10 +24,13 @@ from torch import Tensor, nn
 from plcnn.architectures import register
 from plcnn.data.scaling import Scaling
 from plcnn.errors import UserError
-from plcnn.library_models import check_name, failures_in_words
-from plcnn.pretrained import LibraryWeights, Pretrained, not_loaded, unknown_tag
+from plcnn.library_models import SIZE_WAY_OUT, check_name, failures_in_words
+from plcnn.pretrained import PATIENCE, LibraryWeights, Pretrained, not_loaded, patience, unknown_tag
 from plcnn.ranges import check_rate
 from plcnn.small_stem import Stem, small_stem
+
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+"""What the hub calls a model's weights; timm takes the first that there is."""
 
 
 def models() -> list[str]:
@@ -58,15 +63,16 @@ def pretrained(tag: str, model: str, in_channels: int, image_size: int, stem: St
         raise unknown_tag(f"timm's {model}", tag, tags)
     found = library.get_pretrained_cfg(f"{model}.{tag}" if tag else model)
     name = f"{model}.{found.tag}" if found.tag else model
-    overlay, cached = {}, _in_the_cache(found.hf_hub_id)
-    if cached:
-        overlay = {"file": cached, "custom_load": False}
+    address, cached = _on_the_hub(found.hf_hub_id) if found.hf_hub_id else (str(found.url), None)
+    overlay = {"file": cached, "custom_load": False} if cached else {}
     try:
-        tensors = _through_timm(name, stem, image_size, overlay, in_chans=in_channels)
+        with patience():
+            if found.hf_hub_id and not cached:
+                _ask_the_hub(address)
+            tensors = _through_timm(name, stem, image_size, overlay, in_chans=in_channels)
     except Exception as error:  # of the network, of the disk, of a broken file
-        where = f"the hub's {found.hf_hub_id}" if found.hf_hub_id else str(found.url)
-        way_out = "take the file from a machine that has one, and name it"
-        raise not_loaded(f"timm's {name}", where, error, way_out) from error
+        way_out = "take that file from a machine that has one, and name it"
+        raise not_loaded(f"timm's {name}", address, error, way_out) from error
     return Pretrained(tensors, f"timm's {name}", Scaling(list(found.mean), list(found.std)))
 
 
@@ -100,12 +106,26 @@ def _through_timm(
     return network.state_dict()
 
 
-def _in_the_cache(hub_id: str | None) -> str | None:
-    """The file in the hub's cache: the hub is then not asked whether it has a newer one."""
-    from huggingface_hub import try_to_load_from_cache
+def _on_the_hub(hub_id: str) -> tuple[str, str | None]:
+    """Where the hub has a model's file, and the copy in its cache: it is then not asked whether it has a newer one."""
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
-    cached = try_to_load_from_cache(hub_id, "model.safetensors") if hub_id else None
-    return cached if isinstance(cached, str) else None
+    copies = [try_to_load_from_cache(hub_id, name) for name in HUB_FILES]
+    return hf_hub_url(hub_id, HUB_FILES[0]), next((copy for copy in copies if isinstance(copy, str)), None)
+
+
+def _ask_the_hub(address: str) -> None:
+    """Ask the hub once whether it is there; its downloads ask for most of a minute before they give up.
+
+    Raises:
+        Exception: one of the HTTP library's, if the hub cannot be reached.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata
+    from huggingface_hub.errors import HfHubHTTPError
+
+    own = "HF_HUB_ETAG_TIMEOUT" in os.environ
+    with suppress(HfHubHTTPError):  # it has answered, and what it said is told by the download
+        get_hf_file_metadata(address, timeout=constants.HF_HUB_ETAG_TIMEOUT if own else PATIENCE)
 
 
 @register(models=models, weights=LibraryWeights(pretrained, adapted))
@@ -156,7 +176,7 @@ def timm(
             small_stem(network)
         return network
 
-    way_out = "choose another" if stem == "original" else "leave stem at original"
+    way_out = SIZE_WAY_OUT if stem == "original" else "leave stem at original"
     with failures_in_words(f"{image_size}x{image_size} pictures do not fit timm's {model}, stem {stem}", way_out):
         with torch.device("meta"):
             logits = create().eval()(torch.zeros(2, in_channels, image_size, image_size))

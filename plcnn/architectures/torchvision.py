@@ -22,8 +22,8 @@ from torchvision.models.vision_transformer import interpolate_embeddings
 from plcnn.architectures import register
 from plcnn.data.scaling import Scaling
 from plcnn.errors import UserError
-from plcnn.library_models import check_name, failures_in_words
-from plcnn.pretrained import LibraryWeights, Pretrained, not_loaded, unknown_tag
+from plcnn.library_models import SIZE_WAY_OUT, check_name, failures_in_words
+from plcnn.pretrained import LibraryWeights, Pretrained, not_loaded, patience, unknown_tag
 from plcnn.small_stem import Stem, read, small_stem
 
 
@@ -51,7 +51,8 @@ def pretrained(tag: str, model: str, image_size: int) -> Pretrained:
     weights = known[tag or "DEFAULT"]
     name = f"torchvision's {model}, {weights.name}"
     try:
-        tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        with patience():
+            tensors = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except Exception as error:  # of the network, of the disk, of a broken file
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         way_out = f"put {weights.url.rsplit('/', 1)[-1]} into {folder}, or name a copy of it anywhere"
@@ -112,7 +113,7 @@ def torchvision(
         side = image_size * (2 if stem == "small" else 1)  # its blocks are made for what the original stem would give
         arguments["input_size"] = (side, side)
     pictures = f"pictures of {image_size}x{image_size} pixels"
-    with failures_in_words(f"model: torchvision's {model} cannot be built for {pictures}", "choose another"):
+    with failures_in_words(f"model: torchvision's {model} cannot be built for {pictures}", SIZE_WAY_OUT):
         network: nn.Module = library.get_model(model, weights=None, **arguments)
     if in_channels != 3:
         first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))

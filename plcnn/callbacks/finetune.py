@@ -49,6 +49,7 @@ class FineTune(Callback):
         self._groups: list[list[str]] = []
         self._sizes: dict[str, int] = {}
         self._trained = 0
+        self._epochs: int | None = None
 
     @property
     def _is_used(self) -> bool:
@@ -70,6 +71,7 @@ class FineTune(Callback):
                 exit_code=2,
             )
         self._groups = layer_groups(pl_module.net, len(pl_module.classes))
+        self._epochs = trainer.max_epochs
         self._sizes = {n: p.numel() for n, p in pl_module.net.named_parameters() if p.requires_grad}
         if self.rate_decay < 1:
             depths = enumerate(reversed(self._groups))
@@ -146,7 +148,8 @@ class FineTune(Callback):
         if self.groups_in(epoch) == count or self.policy == "head":
             return ""
         if self.policy == "head_first":
-            return f", all from epoch {self.every_n_epochs + 1} on"
+            missed = self._epochs and 0 < self._epochs <= self.every_n_epochs
+            return f", all from epoch {self.every_n_epochs + 1} on{', after the last' if missed else ''}"
         return f", one more of {count} layer groups every {self.every_n_epochs} epochs".replace(" 1 epochs", " epoch")
 
     def _rates(self) -> str:
