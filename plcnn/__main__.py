@@ -5,6 +5,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn
 
 COMMANDS = {
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: the command line without the program's name; `sys.argv`'s by default.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    _mend_standard_streams()
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(HELP.format(commands="\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())), end="")
         return
@@ -73,6 +75,16 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(f"there is no command {command!r}. {did_you_mean(command, COMMANDS)}", 2)
     arguments.remove(command)
     _run([command, *arguments])
+
+
+def _mend_standard_streams() -> None:
+    """Open those that are closed, whose numbers other files would get; write escapes for what an encoding lacks."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it stays open
+        elif mode == "w" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from plcnn.terminal import warn
 
+ON_WINDOWS = os.name == "nt"
+
 _ASIDE = ".tmp"
 
 _told: set[tuple[str, str]] = set()
@@ -39,8 +41,10 @@ def remove_left_aside(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the system write a file, or a folder's list of files, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Have the system write a file, or a folder's list of files, to the disk; on Windows a file alone."""
+    if ON_WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if ON_WINDOWS else os.O_RDONLY)  # what Windows syncs must be open for writing
     try:
         os.fsync(handle)
     finally:

@@ -13,6 +13,7 @@ from lightning.fabric.utilities.seed import _collect_rng_states, _set_rng_states
 from plcnn.callbacks.interruption import SIGNALS
 from plcnn.callbacks.manifest import OnStart
 from plcnn.cli import CLI, run
+from plcnn.data.carried import refuse_second_run
 from plcnn.errors import UserError
 
 LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.profilers")
@@ -26,6 +27,7 @@ def run_command(arguments: list[str], on_start: OnStart | None = None) -> CLI:
     Raises:
         UserError: whatever ends the command before its end.
     """
+    refuse_second_run()
     try:
         with _undisturbed():
             return run(arguments, on_start)

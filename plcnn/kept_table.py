@@ -43,7 +43,7 @@ def stored(paths: Iterable[Path], made_from: str, given: Sequence[Any]) -> Rows 
     """
     for path in paths:
         with suppress(OSError, ValueError, KeyError, TypeError):
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             if content["digest"] == made_from and content["input"] == list(given):
                 return list(content["rows"])
     return None

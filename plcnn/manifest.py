@@ -39,7 +39,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     path = folder / FILE
     if not path.is_file():
         return []
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     sessions = content.get("sessions") if isinstance(content, dict) else None
     if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
         raise ValueError("no sessions in it")

@@ -130,5 +130,7 @@ class Parser(LightningArgumentParser):
     def format_help(self, *args: Any) -> str:
         """The help, with registered names in place of import paths, and what comes from Lightning last."""
         lightning = self.groups.get("trainer") if self.groups else None
-        self._action_groups.sort(key=lambda group: group is lightning or group.title == "Linked arguments")
+        self._action_groups = sorted(
+            self._action_groups, key=lambda group: group is lightning or group.title == "Linked arguments"
+        )
         return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help(*args)))

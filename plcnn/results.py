@@ -148,7 +148,7 @@ def read(path: Path) -> Result:
         UserError: if it is broken.
     """
     try:
-        figures = json.loads(path.read_text())
+        figures = json.loads(path.read_text(encoding="utf-8"))
         tensors: dict[str, Tensor] = {}
         if path.with_suffix(".safetensors").is_file():
             tensors = safetensors.torch.load_file(path.with_suffix(".safetensors"))
@@ -184,4 +184,4 @@ def results_in(run: Path, command: str) -> list[Path]:
 
 def has_been_tested(run: Path, checkpoint: Path) -> bool:
     """Whether a run folder holds a test of one of its checkpoints."""
-    return any(checkpoint.name in path.read_text() for path in results_in(run, "test"))
+    return any(checkpoint.name in path.read_text(encoding="utf-8") for path in results_in(run, "test"))

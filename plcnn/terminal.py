@@ -1,26 +1,35 @@
 """Lines on the terminal, above the progress bars where there are any."""
 
 import sys
+from typing import TextIO
 
 from tqdm import tqdm
 
 
 def say(text: str) -> None:
     """Print a line, at once."""
-    tqdm.write(text)
-    sys.stdout.flush()
+    _write(text, sys.stdout)
 
 
 def warn(text: str) -> None:
     """Print a warning to the standard error stream, at once."""
-    tqdm.write(f"warning: {text}", file=sys.stderr)
-    sys.stderr.flush()
+    _write(f"warning: {text}", sys.stderr)
 
 
 def remark(text: str) -> None:
     """Print a line to the standard error stream, at once: what is for people alone."""
-    tqdm.write(text, file=sys.stderr)
-    sys.stderr.flush()
+    _write(text, sys.stderr)
+
+
+def _write(text: str, stream: TextIO) -> None:
+    tqdm.write(encodable(text, stream), file=stream)
+    stream.flush()
+
+
+def encodable(text: str, stream: TextIO) -> str:
+    """A text with escapes for what the stream's encoding does not know."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def printable(text: object) -> str:

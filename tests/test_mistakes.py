@@ -1,5 +1,6 @@
 """What a user can get wrong on the command line: exit code 2, one or two lines, what is allowed; no traceback."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def test_what_the_trainer_refuses_is_told_in_words_and_leaves_no_run_folder(
     plcnn: Command, typed: str, words: str
 ) -> None:
     assert_one_clear_message(plcnn("fit", *SHAPES, *typed.split()), words)
+    assert not list(Path("tb_logs").rglob("version_*"))
+
+
+def test_several_devices_need_a_program_in_a_file(plcnn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["-c"])  # of `python -c`
+    outcome = plcnn("fit", *SHAPES, "--trainer.devices", "2", "--trainer.accelerator", "cpu")
+    assert_one_clear_message(outcome, "--trainer: each device's process would run this program again")
     assert not list(Path("tb_logs").rglob("version_*"))
 
 

@@ -17,7 +17,7 @@ from plcnn.files import reason, written_aside
 from plcnn.paths import expanded
 from plcnn.predictions import check, name_classes
 from plcnn.run import short, unused
-from plcnn.terminal import printable, remark, warn
+from plcnn.terminal import encodable, printable, remark, warn
 
 LONGEST_STEM = 200
 """Of the name of a file with saliency; file systems take 255 bytes."""
@@ -128,9 +128,8 @@ class Answers(Callback):
 
     def _write(self, text: str) -> None:
         """Write whole lines, at once; what the encoding does not know as escapes."""
-        encoding = self._file.encoding or "utf-8"
         try:
-            self._file.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._file.write(encodable(text, self._file))
             self._file.flush()
         except BrokenPipeError:
             raise

@@ -78,7 +78,8 @@ class Interruption(Callback):
     def _end_at_once(self, signum: int) -> None:
         assert self._trainer is not None
         if self._trainer.strategy.launcher is not None and hasattr(self._trainer.strategy.launcher, "kill"):
-            self._trainer.strategy.launcher.kill(signal.SIGKILL)
+            # Windows has no SIGKILL
+            self._trainer.strategy.launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
         os._exit(128 + signum)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

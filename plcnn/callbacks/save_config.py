@@ -43,10 +43,10 @@ class SaveConfig(Callback):
             return
         text = self.parser.dump(self.config, skip_none=False)
         newest = newest_config(folder)
-        if newest and yaml.safe_load(newest.read_text()) == yaml.safe_load(text):
+        if newest and yaml.safe_load(newest.read_text(encoding="utf-8")) == yaml.safe_load(text):
             return
         try:
             with written_aside(unused(folder / "config.yaml")) as aside:
-                aside.write_text(text)
+                aside.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"{folder / 'config.yaml'} cannot be written: {reason(error)}.") from error

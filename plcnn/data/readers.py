@@ -3,11 +3,12 @@
 All three give the same pictures.
 """
 
+import ctypes
 import math
 import mmap
 import multiprocessing
-import signal
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,9 +112,9 @@ class WorkerReader:
     def _started(self, largest: int) -> Workers[tuple[int, np.ndarray], None]:
         ahead = 2
         channels, height, width = self.images.shape[-3:]
-        memory = shared_memory((self.workers * ahead + 1, largest, height, width, channels))
-        self._slots = memory.permute(0, 1, 4, 2, 3)
-        return Workers(_Filling(self.images, self._slots), self.workers, ahead)
+        filling = _Filling(self.images, (self.workers * ahead + 1, largest, height, width, channels))
+        self._slots = filling.slots()
+        return Workers(filling, self.workers, ahead)
 
 
 def reader(images: Pictures, place: Place, device: torch.device, workers: int) -> Reader | HostReader | WorkerReader:
@@ -124,29 +125,32 @@ def reader(images: Pictures, place: Place, device: torch.device, workers: int) -
 
 
 class _Filling:
-    """Reads a batch, in a worker, into its place in the shared memory."""
+    """Reads a batch, in a worker, into its place in memory that is shared with those that are started later.
 
-    def __init__(self, images: Pictures, slots: Tensor) -> None:
-        self.images, self.slots = images, slots
+    Args:
+        images: the pictures.
+        shape: of the memory: batches, pictures in each, height, width, channels.
+    """
+
+    def __init__(self, images: Pictures, shape: tuple[int, ...]) -> None:
+        self.images, self.shape = images, shape
+        self.memory = _shared_memory(max(1, math.prod(shape)))
+
+    def slots(self) -> Tensor:
+        """The memory, uint8 (batches, pictures, channels, height, width)."""
+        values: Tensor = torch.frombuffer(self.memory, dtype=torch.uint8)
+        return values[: math.prod(self.shape)].view(self.shape).permute(0, 1, 4, 2, 3)
 
     def __call__(self, task: tuple[int, np.ndarray]) -> None:
         slot, rows = task
-        self.slots[slot, : len(rows)] = read_rows(self.images, torch.from_numpy(rows))
+        self.slots()[slot, : len(rows)] = read_rows(self.images, torch.from_numpy(rows))
 
 
-def shared_memory(shape: tuple[int, ...]) -> Tensor:
-    """Memory that processes started later share, uint8; where they are forked, of no file system that may be full."""
-    if multiprocessing.get_start_method() != "fork":
-        shared: Tensor = torch.empty(shape, dtype=torch.uint8).share_memory_()
-        return shared
-    size = math.prod(shape)
-    values: Tensor = torch.frombuffer(mmap.mmap(-1, max(1, size)), dtype=torch.uint8)
-    return values[:size].view(shape)
-
-
-def ignore_interrupts(worker: int) -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that trains and ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _shared_memory(size: int) -> Any:
+    """A buffer; where processes are forked, of no file system that may be full."""
+    if multiprocessing.get_start_method() == "fork":
+        return mmap.mmap(-1, size)
+    return multiprocessing.RawArray(ctypes.c_uint8, size)
 
 
 def _ahead(batches: Iterator[Tensor], device: torch.device) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import weakref
 from collections import deque
@@ -9,11 +10,13 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from itertools import cycle
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import torch
 
+from plcnn.data.carried import Carried, start
 from plcnn.errors import UserError
 
 Task = TypeVar("Task")
@@ -21,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class _Worker(NamedTuple):
-    process: multiprocessing.Process
+    process: BaseProcess
     connection: Connection
 
 
@@ -84,8 +87,7 @@ class Workers(Generic[Task, Result]):
     def _start(self) -> None:
         for _ in range(self.processes):
             here, there = multiprocessing.Pipe()
-            process = multiprocessing.Process(target=_serve, args=(self.work, here, there), daemon=True)
-            process.start()
+            process = start(_serve, self.work, here, there)
             there.close()
             self._workers.append(_Worker(process, here))
 
@@ -108,21 +110,32 @@ class Workers(Generic[Task, Result]):
         return (result,)
 
 
-def _serve(work: Callable[[Any], Any], starters: Connection, own: Connection) -> None:
+def _serve(carried: Carried[Callable[[Any], Any]], starters: Connection, own: Connection) -> None:
     """Work in a process of its own until the one that started it is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the starter ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     starters.close()  # else the starter's end of the pipe would outlive it
     torch.set_num_threads(1)
+    work: Callable[[Any], Any] | None = None
     with suppress(EOFError, ConnectionError):
         while True:
             (task,) = own.recv()
             answer: tuple[Any, Exception | None]
             try:
+                work = work or carried.opened()
                 answer = work(task), None
             except Exception as error:
-                answer = None, error
+                answer = None, _portable(error)
             own.send(answer)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or its words where its class cannot be made anew by the starter."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _end(workers: list[_Worker], starter: int) -> None:

@@ -33,7 +33,8 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             with written_aside(folder / name) as aside:
-                aside.write_bytes(content.encode() if isinstance(content, str) else content)
+                # names of files may hold bytes that are no text
+                aside.write_bytes(content.encode(errors="backslashreplace") if isinstance(content, str) else content)
     except OSError as error:
         raise UserError(f"The report cannot be written to {folder}: {reason(error)}.") from error
 

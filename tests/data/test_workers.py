@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -197,8 +198,33 @@ def test_a_picture_that_cannot_be_read_is_one_error_and_reading_goes_on() -> Non
     assert [len(images) for images in read(list(torch.arange(10, 16).split(4)))] == [4, 2]
 
 
-def test_memory_that_is_shared_without_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("multiprocessing.get_start_method", lambda: "spawn")
+@pytest.fixture
+def spawned() -> Iterator[None]:
+    """Processes are started as on macOS and Windows."""
+    before = multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.mark.usefixtures("spawned")
+def test_processes_that_are_started_anew_share_memory_and_leave_the_main_module_as_it_was() -> None:
+    main = dict(vars(sys.modules["__main__"]))
     read = WorkerReader(Part(Store()), torch.device("cpu"), 1)
-    assert [images[:, 0, 0, 0].tolist() for images in read([torch.tensor([9, 8])])] == [[9, 8]]
-    assert read._slots.is_shared()
+    batches = list(torch.arange(10, 16).split(4))
+    assert [images[:, 0, 0, 0].tolist() for images in read(batches)] == [[10, 11, 12, 13], [14, 15]]
+    assert vars(sys.modules["__main__"]) == main
+
+
+class OddError(Exception):
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+def oddly(number: int) -> int:
+    raise OddError(number, 2)
+
+
+def test_an_error_that_cannot_travel_sends_its_words() -> None:
+    with Workers(oddly, 1) as workers, pytest.raises(RuntimeError, match="^OddError: 1 and 2$"):
+        list(workers.results([1]))

@@ -23,7 +23,8 @@ class Report(Callback):
         known = {name: float(value) for name, value in trainer.callback_metrics.items()}
         total = sum(parameter.double().sum().item() for parameter in pl_module.parameters())
         place = Path(os.environ[PLACE]) / f"{trainer.global_rank}.json"
-        place.write_text(json.dumps({"world": trainer.world_size, "total": total, **known}))
+        folder = Path(trainer.default_root_dir).name
+        place.write_text(json.dumps({"world": trainer.world_size, "total": total, "folder": folder, **known}))
 
 
 class Fault(Callback):

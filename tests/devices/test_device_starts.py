@@ -78,6 +78,7 @@ def assert_same_run(folder: Path, other: Path) -> None:
     for place in (folder, other):
         first, second = reports(place, 2)
         assert first == second and first["world"] == 2 and 0 <= first["val/acc"] <= 1
+        assert first["folder"] == "version_0"
         assert [path.name for path in (place / "run").iterdir()] == ["version_0"]
     assert reports(folder, 2) == reports(other, 2)
     one, same = (read(place / RUN / "checkpoints" / "last.ckpt") for place in (folder, other))

@@ -132,8 +132,8 @@ def unpack(archive: Path, folder: Path, contents: Files | Tree, mark: str = "") 
             reason = str(error) or type(error).__name__
             raise UserError(f"{archive} is no whole {folder.name} archive: {reason}. Delete or replace it.") from error
         if mark:
-            (part / MARK).write_text(f"{mark}\n")
-        if isinstance(contents, Tree):
+            (part / MARK).write_text(f"{mark}\n", encoding="utf-8")
+        if isinstance(contents, Tree) and hasattr(os, "sync"):
             os.sync()  # one by one, many files would take hours
         part.rename(folder)
 
@@ -141,7 +141,7 @@ def unpack(archive: Path, folder: Path, contents: Files | Tree, mark: str = "") 
 def came_from(folder: Path, mark: str) -> bool:
     """Whether a folder has been unpacked here from the archive whose mark this is."""
     try:
-        return (folder / MARK).read_text().strip() == mark
+        return (folder / MARK).read_text(encoding="utf-8").strip() == mark
     except (OSError, UnicodeDecodeError):
         return False
 

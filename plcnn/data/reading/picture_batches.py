@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from plcnn.compute import usable_cores
-from plcnn.data.readers import ignore_interrupts
 from plcnn.data.reading.in_memory import image_of
 from plcnn.data.reading.meant import Meant, fault, meant_pictures
 from plcnn.data.reading.pictures import Resize
+from plcnn.data.workers import Workers
 from plcnn.errors import UserError
 
 
@@ -73,18 +72,13 @@ class PictureBatches:
 
     def __iter__(self) -> Iterator[PictureBatch]:
         del self.faults[self._missing :]
-        batches = DataLoader(
-            self._reading,
-            batch_size=None,
-            collate_fn=_as_it_is,
-            num_workers=self._workers if len(self) > 1 else 0,
-            worker_init_fn=ignore_interrupts,
-            generator=torch.Generator(),  # else it would draw from the generator that all share
-        )
-        for batch in batches:
-            self.faults += batch.faults
-            if batch.pictures:
-                yield PictureBatch(torch.from_numpy(batch.images), batch.pictures, batch.faults)
+        processes = self._workers if len(self) > 1 else 0
+        with Workers(self._reading, processes) as workers:
+            numbers = range(len(self))
+            for batch in workers.results(numbers) if processes else map(self._reading, numbers):
+                self.faults += batch.faults
+                if batch.pictures:
+                    yield PictureBatch(torch.from_numpy(batch.images), batch.pictures, batch.faults)
 
     def raise_faults(self) -> None:
         """End with what could not be read.
@@ -98,15 +92,15 @@ class PictureBatches:
 
 
 class _Read(NamedTuple):
-    """A batch as a worker hands it over: through a pipe, which may break; shared memory would be left behind."""
+    """A batch as a worker hands it over."""
 
     images: np.ndarray
     pictures: list[Meant]
     faults: list[str]
 
 
-class _Reading(Dataset[_Read]):
-    """A data set whose items are batches."""
+class _Reading:
+    """Reads batches by their numbers, in whichever process."""
 
     def __init__(
         self, pictures: list[Meant], image_shape: tuple[int, int, int], resize: Resize, batch_size: int
@@ -116,7 +110,7 @@ class _Reading(Dataset[_Read]):
     def __len__(self) -> int:
         return -(-len(self.pictures) // self.batch_size)
 
-    def __getitem__(self, number: int) -> _Read:
+    def __call__(self, number: int) -> _Read:
         images, pictures, faults = [], [], []
         for meant in self.pictures[number * self.batch_size : (number + 1) * self.batch_size]:
             try:
@@ -126,10 +120,6 @@ class _Reading(Dataset[_Read]):
                 faults.append(fault(meant.name, error))
         stacked = np.stack(images) if images else np.zeros((0, *self.image_shape), np.uint8)
         return _Read(stacked, pictures, faults)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def read_standard_input(trainer: Any) -> bytes:
