@@ -352,7 +352,7 @@ def test_what_is_no_plain_file_does_not_hang(plcnn: Command) -> None:
     for path in ("pipe.ckpt", "folder.ckpt", "empty.ckpt", "gone.ckpt", "loop.ckpt", "/dev/zero", "a\0b"):
         assert_refused_everywhere(plcnn, path)
         outcome = plcnn("fit", *TINY, "--model.weights", path)
-        assert outcome.code == 2 and len(outcome.err.splitlines()) == 1, outcome
+        assert outcome.code == 2 and len(outcome.err.splitlines()) <= 2, outcome
     outcome = plcnn("fit", *TINY, "--model.weights", "pipe.safetensors")
     assert outcome.code == 2 and "no plain file" in outcome.err
 
