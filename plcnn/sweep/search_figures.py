@@ -16,6 +16,9 @@ MOST_AXES = 6
 GOOD = 0.25
 """The best share of the trials, by which importance is judged: Optuna's tenth is of few trials a single one."""
 
+FEWEST = 12
+"""Of fewer trials that ran to their end, the best quarter is one or two, and importance would be chance."""
+
 
 class Reached(NamedTuple):
     """A trial that measured something.
@@ -105,7 +108,7 @@ def _parallel(reached: list[Reached], names: list[str], title: str, largest: boo
 def _importances(study: optuna.Study) -> dict[str, float]:
     """The importances of the settings that all trials have, the largest first; none where too few ran to their end."""
     ended = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
-    if len({trial.value for trial in ended}) < 4:
+    if len(ended) < FEWEST:
         return {}
     # a setting of a few trials only, and one with a single value, would get a share that says nothing
     values = {name: [trial.params[name] for trial in ended if name in trial.params] for name in ended[0].params}

@@ -13,7 +13,7 @@ from plcnn.sweep.outcome import Outcome, Row
 from plcnn.sweep.page import write
 from plcnn.sweep.plan import LOGS, Plan
 from plcnn.sweep.runs import State
-from plcnn.sweep.search_figures import figures
+from plcnn.sweep.search_figures import FEWEST, figures
 from plcnn.sweep.study import FLAGS
 
 ARCH = optuna.distributions.CategoricalDistribution(["good", "bad"])
@@ -55,6 +55,15 @@ def test_importances_are_of_settings_that_all_have_and_that_differ(tmp_path: Pat
     assert [found[f"slice_{place}"][1].title for place in range(3)] == ["by arch", "by opt", "by opt[sgd].lr"]
     columns = [label.get_text() for label in found["parallel"][0].axes[0].get_xticklabels()]
     assert columns == ["arch", "opt", "validation accuracy"]
+
+
+def test_of_few_trials_no_importance_is_told(tmp_path: Path) -> None:
+    outcome = searched(tmp_path)
+    few = optuna.create_study(direction="maximize")
+    few.add_trials(outcome.study.get_trials()[: FEWEST - 1])
+    assert "importances" not in figures(outcome._replace(study=few))
+    few.add_trial(outcome.study.get_trials()[FEWEST])
+    assert "importances" in figures(outcome._replace(study=few))
 
 
 def test_what_failed_stands_on_the_page_once_with_all_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
