@@ -87,7 +87,7 @@ def _list(found: list[dict[str, Any]], options: argparse.Namespace) -> None:
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     if "classes" not in row:
         return (row["name"], *("-" for _ in COLUMNS[1:]))
-    from plcnn.datasets.page import in_bytes
+    from plcnn.terminal import in_bytes
 
     channels, height, width = row["image_shape"]
     size = "differs" if row["sizes_differ"] else f"{height} × {width}"

@@ -7,7 +7,7 @@ from typing import Any
 from plcnn import named
 from plcnn.choice import Choice
 from plcnn.datasets.catalogue import present, row
-from plcnn.terminal import printable
+from plcnn.terminal import in_bytes, printable
 
 _MOST_NAMED = 12
 _WIDTH = 100
@@ -108,11 +108,3 @@ def _wrapped(key: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def in_bytes(count: int) -> str:
-    """A number of bytes as it is read: 169.0 MB."""
-    for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"

@@ -13,7 +13,7 @@ from plcnn.errors import UserError
 from plcnn.files import reason, written_aside
 from plcnn.paths import expanded
 from plcnn.run import short, unused
-from plcnn.terminal import printable, remark, say
+from plcnn.terminal import in_bytes, printable, remark, say
 
 if TYPE_CHECKING:
     from plcnn.data.module import ImageData
@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> None:
     folder = unused(expanded(options.output or FOLDER)) if options.page == "true" else None
     data = _data(options.data, rest, parser)
 
-    from plcnn.data.kept.cache_folder import GB, cache_folder
+    from plcnn.data.kept.cache_folder import cache_folder
     from plcnn.data.kept.near_hashes import hasher_version
     from plcnn.inspection.facts import facts
     from plcnn.inspection.findings import look
@@ -82,7 +82,7 @@ def run(arguments: list[str]) -> None:
         write(folder, {JSON: text, PAGE: content(subject, known, findings, told)})
         tell(f"page       {printable(short(folder / PAGE))}")
     if kept:
-        tell(f"kept       {kept / GB:.2f} GB in {printable(short(cache_folder(data.cache_dir)))}, for fit and test")
+        tell(f"kept       {in_bytes(kept)} in {printable(short(cache_folder(data.cache_dir)))}, for fit and test")
     if any(finding.severity != "note" for finding in findings):
         sys.exit(1)
 

@@ -1,6 +1,7 @@
 """Prepared sets: read once, found again, made anew when a picture or the file changed, within a limit, or not kept."""
 
 import errno
+import math
 import multiprocessing
 import os
 import shutil
@@ -24,9 +25,11 @@ from plcnn.data.kept.stores import Chosen, Fitted, Held, Part, Several, take
 from plcnn.data.loader import BatchLoader
 from plcnn.data.reading.picture_files import PictureFiles
 from plcnn.errors import UserError
+from plcnn.terminal import in_bytes
 
 SHAPE = (3, 8, 6)
 COUNT = 40
+SIZE = in_bytes(COUNT * math.prod(SHAPE))
 FORK = multiprocessing.get_context("fork")
 
 
@@ -244,7 +247,7 @@ def test_the_least_recently_used_make_room(capfd: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("gb", "words"), [(0, "--data.cache_gb 0"), (1e-6, "0.00 GB, more than --data.cache_gb 1e-06")]
+    ("gb", "words"), [(0, "--data.cache_gb 0"), (1e-6, f"{SIZE}, more than --data.cache_gb 1e-06")]
 )
 def test_a_set_beyond_the_limit_is_streamed_and_surveyed_once(gb: float, words: str) -> None:
     for _ in range(2):
@@ -261,7 +264,7 @@ def test_no_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(".")._replace(free=1000)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda place: usage)
     made = prepare()
-    assert isinstance(made.images, Fitted) and "the disk of . has 0.00 GB free" in made.words
+    assert isinstance(made.images, Fitted) and "the disk of . has 1.0 kB free" in made.words
 
 
 def test_a_disk_that_fills_up_costs_the_kept_pictures_alone(
@@ -273,7 +276,7 @@ def test_a_disk_that_fills_up_costs_the_kept_pictures_alone(
     monkeypatch.setattr(folder_of_sets.os, "posix_fallocate", full)
     made = prepare()
     assert isinstance(made.images, Fitted) and made.words == "read anew each epoch: No space left on device"
-    assert capfd.readouterr().err.startswith("warning: pictures are not kept: 0.00 GB in kept: No space left on device")
+    assert capfd.readouterr().err.startswith(f"warning: pictures are not kept: {SIZE} in kept: No space left on device")
     assert made.survey.sums.all()
 
 

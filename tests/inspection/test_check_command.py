@@ -15,6 +15,7 @@ from support import TINY, Outcome
 from plcnn.data.kept import survey
 from plcnn.data.module import ImageData
 from plcnn.data.reading.in_memory import opened
+from plcnn.terminal import in_bytes
 
 Command = Callable[..., Outcome]
 
@@ -164,7 +165,7 @@ def test_fit_and_check_read_the_pictures_once_between_them(
     assert len(read) == len(set(read)) == count
     said = check()
     assert len(read) == count and "1 picture cannot be read" in said
-    assert said.splitlines()[-1] == "kept       0.00 GB in kept, for fit and test"
+    assert said.splitlines()[-1] == f"kept       {in_bytes(count * 3 * 8 * 8)} in kept, for fit and test"
     shutil.rmtree("kept")
     del read[:]
     said_anew = check()

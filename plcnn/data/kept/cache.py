@@ -31,7 +31,7 @@ from plcnn.data.reading.pictures import Resize
 from plcnn.data.sole_writer import sole_writer
 from plcnn.errors import UserError
 from plcnn.files import reason, sync
-from plcnn.terminal import warn
+from plcnn.terminal import in_bytes, warn
 
 PIXELS, SURVEY = "pictures.bin", "survey.npz"
 
@@ -130,13 +130,13 @@ def _why_not_kept(size: int, folder: Path, cache_gb: float) -> str:
     if not cache_gb:
         return "--data.cache_gb 0"
     if size > cache_gb * GB:
-        return f"they would take {size / GB:.2f} GB, more than --data.cache_gb {cache_gb:g}"
+        return f"they would take {in_bytes(size)}, more than --data.cache_gb {cache_gb:g}"
     if (folder / PIXELS).exists():
         return ""
     there = next(place for place in folder.parents if place.exists())
     free = shutil.disk_usage(there).free
     if size + _LEFT_FREE > free:
-        return f"they would take {size / GB:.2f} GB, and the disk of {there} has {free / GB:.2f} GB free"
+        return f"they would take {in_bytes(size)}, and the disk of {there} has {in_bytes(free)} free"
     return ""
 
 
@@ -158,7 +158,7 @@ def _found(
         return None
     with suppress(OSError):
         os.utime(folder)  # the time of its last use
-    return Prepared(images, seen, f"{images.nbytes / GB:.2f} GB prepared in {folder}")
+    return Prepared(images, seen, f"{in_bytes(images.nbytes)} prepared in {folder}")
 
 
 def _readable_by_now(pictures: Unfitted, faulty: list[int]) -> bool:

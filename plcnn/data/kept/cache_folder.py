@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from plcnn.files import reason
 from plcnn.paths import expanded, user_cache
-from plcnn.terminal import remark, warn
+from plcnn.terminal import in_bytes, remark, warn
 
 GB = 10**9
 RECORD = "record.json"
@@ -44,7 +44,7 @@ def make_room(parent: Path, most: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         gone += size
     if gone:
-        remark(f"prepared sets of {gone / GB:.2f} GB were removed from {parent} to make room for this one.")
+        remark(f"prepared sets of {in_bytes(gone)} were removed from {parent} to make room for this one.")
 
 
 def allocated(file: Path, size: int) -> str:
@@ -58,7 +58,7 @@ def allocated(file: Path, size: int) -> str:
                     content.write(bytes(min(1 << 24, size - start)))
     except OSError as error:
         file.unlink(missing_ok=True)
-        warn(f"pictures are not kept: {size / GB:.2f} GB in {file.parent.parent}: {reason(error)}.")
+        warn(f"pictures are not kept: {in_bytes(size)} in {file.parent.parent}: {reason(error)}.")
         return reason(error)
     return ""
 
