@@ -96,7 +96,9 @@ def check(content: Any, path: Path) -> None:
 
 def _is_split_from(told: Any) -> bool:
     """Whether it may be what `split_file.pictures_told` gave, or nothing, as of older versions."""
-    return told is None or (isinstance(told, dict) and type(told.get("pictures")) is int)
+    return told is None or (
+        isinstance(told, dict) and type(told.get("pictures")) is int and isinstance(told.get("held_out", {}), dict)
+    )
 
 
 def check_data_names(content: dict[str, Any], path: Path) -> None:

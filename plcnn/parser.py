@@ -128,9 +128,16 @@ class Parser(LightningArgumentParser):
         return re.sub(r"^ *init_args: \{\}\n", "", short_names(super().dump(*args, **kwargs)), flags=re.MULTILINE)
 
     def format_help(self, *args: Any) -> str:
-        """The help, with registered names in place of import paths, and what comes from Lightning last."""
-        lightning = self.groups.get("trainer") if self.groups else None
-        self._action_groups = sorted(
-            self._action_groups, key=lambda group: group is lightning or group.title == "Linked arguments"
-        )
+        """The help, with registered names in place of import paths.
+
+        First what all commands share and the command's own options, then those of its parts, last Lightning's.
+        """
+        groups = self.groups or {}
+        own, lightning = groups.get(self.prog.split()[-1]), groups.get("trainer")
+
+        def place(group: Any) -> int:
+            last = group is lightning or group.title == "Linked arguments"
+            return 2 if last else 0 if group is own or group.title in ("positional arguments", "options") else 1
+
+        self._action_groups = sorted(self._action_groups, key=place)
         return re.sub(r"\bplcnn\.[\w.]+\.(?=[A-Z])", "", short_names(super().format_help(*args)))

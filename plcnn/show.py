@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from plcnn.data.augmentations import apply
+from plcnn.data.kept.stores import read_rows
 from plcnn.data.module import ImageData
 from plcnn.data.randomness import Draws
 from plcnn.errors import UserError
@@ -13,7 +14,7 @@ from plcnn.figures.pictures import displayable
 
 
 def draw_pictures(data: ImageData, path: Path, side: int) -> None:
-    """Draw the first training pictures with their classes.
+    """Draw training pictures, spread evenly over the set, with their classes.
 
     Args:
         data: a data module that is set up for "fit".
@@ -25,9 +26,10 @@ def draw_pictures(data: ImageData, path: Path, side: int) -> None:
     """
     from matplotlib.figure import Figure
 
-    images, labels = (tensor[: side * side] for tensor in data.sets["train"])
-    plain = images.float().div(255)
-    augmented = apply(data.augments, plain, Draws(data.seed, 0, torch.arange(len(plain))))
+    images, labels = data.sets["train"]
+    rows = torch.linspace(0, len(labels) - 1, min(side * side, len(labels))).long()  # a folder's lie class by class
+    plain, labels = read_rows(images, rows).float().div(255), labels[rows]
+    augmented = apply(data.augments, plain, Draws(data.seed, 0, rows))
     figure = Figure(figsize=(2 * side * 1.15 + 0.6, side * 1.35 + 0.6), layout="constrained")
     parts: list[Any] = list(figure.subfigures(1, 2))  # type: ignore[arg-type]
     for part, pictures, title in zip(parts, (plain, augmented), ("plain", "augmented"), strict=True):

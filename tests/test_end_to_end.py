@@ -241,6 +241,17 @@ def test_pictures_are_drawn_plain_and_augmented(plcnn: Command) -> None:
     assert again.code == 2 and "exists already" in again.err
 
 
+def test_pictures_of_all_classes_are_drawn(plcnn: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, title, **_: shown.append(title))
+    for number, name in enumerate("abcd"):
+        Path("mine", name).mkdir(parents=True)
+        for shade in range(20):
+            Image.new("RGB", (8, 8), (number, shade, 0)).save(f"mine/{name}/{shade}.png")
+    assert plcnn("show", "--data.source", "folder", "--data.root", "mine").code == 0
+    assert {shown.count(name) for name in "abcd"} == {8}  # four of each, plain and augmented
+
+
 @pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.name)
 def test_every_config_is_accepted(plcnn: Command, config: Path) -> None:
     outcome = plcnn("fit", "--config", config, "--print_config")

@@ -195,6 +195,6 @@ def test_help_names_architectures_and_their_arguments(plcnn: Command) -> None:
         assert words in whole
     assert "plcnn.names" not in whole
     places = [
-        whole.index(f"  --{key}") for key in ("name", "model.arch", "data.source", "ckpt_path", "trainer.precision")
+        whole.index(f"  --{key}") for key in ("name", "ckpt_path", "model.arch", "data.source", "trainer.precision")
     ]
     assert places == sorted(places)  # Lightning's 250 lines do not hide what most look for

@@ -25,8 +25,11 @@ from plcnn.data.reading.picture_batches import PictureBatch, PictureBatches, rea
 from plcnn.data.reading.pictures import Resize
 from plcnn.data.sources import PictureSet, PictureSource, Source, sources
 from plcnn.errors import UserError, wrong_value
+from plcnn.hashes import tensor_hash
 
 Check = Literal["warn", "stop", "off"]
+
+HELD_OUT = ("val", "test")
 
 LARGEST_PICTURE = 4096
 """Pixels along a side; more is taken for a slip."""
@@ -274,21 +277,33 @@ class ImageData(LightningDataModule):
 
     def _settle_split(self, name: str, stage: str) -> None:
         """Note which pictures are split; refuse others than a run had, for some it trained on would be held out."""
-        held = self.parted(name)
+        self.parted(name)
         if "train" not in self.parts:
             return  # the source has pictures of its own for this
         whole = self.parts["train"].whole
         if self._told is None or self._told[0] is not whole:
             self._told = whole, pictures_told(whole.labels, names_of(whole))
         told = self._told[1]
-        before, self.hparams["split_from"] = self.split_from, told
-        drawn = held.whole is whole and len(held.rows) > 0
-        if before and before != told and not self.partition.file and (drawn or stage == "fit"):
+        held_out = {part: tensor_hash(self.parts[part].rows) for part in HELD_OUT if self._is_drawn(part, whole)}
+        before, self.hparams["split_from"] = self.split_from, {**told, "held_out": held_out}
+        if not before or self.partition.file or not (self._is_drawn(name, whole) or stage == "fit"):
+            return
+        if any(before.get(key) != value for key, value in told.items()):
             raise UserError(
                 f"The training pictures are not those that the run was split from ({before['pictures']:,} then, "
                 f"{told['pictures']:,} now, or other names or classes): a new split would mix what it trained on with "
                 "what is held out.\nBring them back, or keep to the run's own split: --data.split_file RUN"
             )
+        then = before.get("held_out", held_out)  # older versions did not tell
+        if held_out != then if stage == "fit" else held_out[name] != then.get(name):
+            raise UserError(
+                "The settings of the split are not the run's: pictures that it trained on would be held out.\n"
+                "Leave them as they were, or keep to the run's own split: --data.split_file RUN"
+            )
+
+    def _is_drawn(self, part: str, whole: PictureSet) -> bool:
+        """Whether a part is made of some of the training pictures."""
+        return part in self.parts and self.parts[part].whole is whole and len(self.parts[part].rows) > 0
 
     def _open(self, *names: str) -> None:
         """Read pictures, or open their store."""

@@ -56,9 +56,17 @@ class Subject:
 
     @cached_property
     def plain(self) -> np.ndarray:
-        """bool (pictures,), which are of one colour as far as their hashes tell: their hashes say nothing."""
+        """bool (pictures,), which are of one colour: all values of a channel are its mean."""
+        seen = self.survey
+        alike = np.uint64(seen.values) * seen.squares == seen.sums.astype(np.uint64) ** 2
+        found: np.ndarray = self.readable & alike.all(1)
+        return found
+
+    @cached_property
+    def hashed(self) -> np.ndarray:
+        """bool (pictures,), whose perceptual hashes say something: not those of pictures of about one colour."""
         phash, dhash = self.survey.near.T
-        found: np.ndarray = self.readable & (dhash == 0) & (np.bitwise_count(phash) <= 1)
+        found: np.ndarray = self.readable & ((dhash != 0) | (np.bitwise_count(phash) > 1))
         return found
 
     @cached_property
@@ -76,7 +84,7 @@ class Subject:
     @cached_property
     def alike(self) -> Pairs:
         """Pairs of different pictures that look alike, by the `first` of each."""
-        different = (self.first == np.arange(len(self.first))) & self.readable & ~self.plain
+        different = (self.first == np.arange(len(self.first))) & self.hashed
         rows = np.flatnonzero(different & self.compares)
         pairs, complete = alike(self.survey.near[rows])
         return Pairs(rows[pairs], complete)

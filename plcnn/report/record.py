@@ -20,6 +20,8 @@ from plcnn.terminal import printable
 TRACES = ("config*.yaml", HISTORY, manifest.FILE, checkpoints.FOLDER, *(f"{command}*.json" for command in STAGES))
 """Of these, a run folder holds at least one."""
 
+SWEEP = "sweep.html"
+
 
 class Record(NamedTuple):
     """What is known of a run.
@@ -70,6 +72,9 @@ def find(typed: str) -> Path:
     folder = expanded(typed)
     if folder.is_file() and (of := checkpoints.run_folder(folder)):
         return of
+    if (folder / SWEEP).is_file():
+        page = printable(folder / SWEEP)
+        raise UserError(f"report {printable(folder)}: it is a sweep, which has a page: {page}", exit_code=2)
     if not folder.is_dir() or not any(next(folder.glob(trace), None) for trace in TRACES):
         raise UserError(printable(no_run("report", folder)), exit_code=2)
     return folder

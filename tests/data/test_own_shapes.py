@@ -252,6 +252,32 @@ def test_pictures_that_were_added_do_not_change_what_was_held_out(plcnn: Command
     assert plcnn("fit", "--resume", run, "--trainer.max_epochs", "2", "--data.split_file", run).code == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "settings"),
+    [
+        ("test", "--data.split_seed 4"),
+        ("test", "--data.test_fraction 0.5"),
+        ("validate", "--data.split_seed 4"),
+        ("validate", "--data.val_count 9"),
+        ("fit --trainer.max_epochs 2", "--data.folds 3 --data.fold 1"),
+    ],
+)
+def test_other_settings_of_the_split_are_refused(plcnn: Command, command: str, settings: str) -> None:
+    for name in "ab":
+        Path("mine", name).mkdir(parents=True)
+        for number in range(20):
+            Image.fromarray(PIXELS[:20, number : number + 20]).save(f"mine/{name}/{number}.png")
+    chosen = [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+    assert plcnn("fit", *chosen).code == 0
+    run, (name, *more) = "tb_logs/run/version_0", command.split()
+    kept = {path: path.read_bytes() for path in Path(run).rglob("*") if path.is_file()}
+    which = ["--resume", run] if name == "fit" else [run]
+    outcome = plcnn(name, *which, *more, *settings.split())
+    assert outcome.code == 1 and "pictures that it trained on would be held out" in outcome.err, outcome
+    assert {path: path.read_bytes() for path in Path(run).rglob("*") if path.is_file()} == kept
+    assert plcnn(name, *which, *more).code == 0
+
+
 def test_a_folder_of_pictures_is_no_place_to_download_to(plcnn: Command) -> None:
     for name in ("train/a", "train/b"):
         Path("mine", name).mkdir(parents=True)

@@ -154,7 +154,8 @@ def test_one_error_names_all_rows_that_cannot_be_used() -> None:
     assert message.startswith("t.csv: 19 of 23 rows cannot be used. ")
     for words in (
         "2 that say something else of a file than a row before: rows 3, 6: p/1.png, rows 5, 11: p/4.png",
-        "13 whose files are not in ./: row 7: p/9.png, row 8: p/\\x1b9.png, row 14: p/100.png and 10 more",
+        "13 whose files are not in ./ (--data.source.folder names another): row 7: p/9.png, row 8: p/\\x1b9.png, ",
+        "row 14: p/100.png and 10 more",
         "1 without a label: row 9",
         "1 without a path and a label: row 10",
         "1 for another part than train, val or test: row 12: never",

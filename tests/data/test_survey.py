@@ -82,9 +82,9 @@ def test_every_value_equals_an_independent_computation() -> None:
         assert (found.modes[row], found.formats[row]) == (stored, picture.format), name
         assert found.moving[row] == (name == "two.gif"), name
         assert found.transparent[row] == (name == "transparent.png"), name
-        pixels = picture.convert("RGB") if picture.mode == "P" else picture
-        text = f"{picture.width} {picture.height} {pixels.mode}\n".encode()
-        assert found.exact[row].tobytes() == hashlib.sha256(text + pixels.tobytes()).digest(), name
+        colours = fitted(picture, (3, picture.height, picture.width)).transpose(1, 2, 0)
+        text = f"{picture.width} {picture.height} RGB\n".encode()
+        assert found.exact[row].tobytes() == hashlib.sha256(text + colours.tobytes()).digest(), name
         values = fitted(picture, SHAPE).astype(int)
         assert found.sums[row].tolist() == values.sum((1, 2)).tolist(), name
         assert found.squares[row].tolist() == (values**2).sum((1, 2)).tolist(), name
@@ -94,6 +94,26 @@ def test_every_value_equals_an_independent_computation() -> None:
     np.testing.assert_allclose(scaling.mean, images.mean((0, 2, 3)))
     np.testing.assert_allclose(scaling.std, images.std((0, 2, 3)))
     assert found.sizes.dtype == np.int32 and found.near.dtype == np.uint64
+
+
+def test_what_a_network_sees_alike_is_a_copy_whatever_its_mode() -> None:
+    grey = noise(20, 12, 1)
+    values = np.asarray(Image.fromarray(grey)).reshape(20, 12)
+    opaque = np.dstack([values, values, values, np.full_like(values, 255)])
+    pictures = {
+        "grey.png": Image.fromarray(values),
+        "colours.png": Image.fromarray(np.dstack([values] * 3)),
+        "opaque.png": Image.fromarray(opaque),
+        "palette.png": Image.fromarray(values).quantize(256),
+        "sixteen.png": Image.fromarray(values.astype(np.uint16) * 257),
+        "clear.png": Image.fromarray(np.dstack([opaque[..., :3], np.full_like(values, 254)])),
+    }
+    for name, picture in pictures.items():
+        picture.save(name)
+    found = survey(Store([Path(name) for name in pictures]), SHAPE, "stretch")
+    assert found.faults == {} and len({exact.tobytes() for exact in found.exact[:5]}) == 1
+    assert found.transparent.tolist() == [False] * 5 + [True]
+    assert found.exact[5].tobytes() != found.exact[0].tobytes()
 
 
 def test_near_hashes_are_imagehashs() -> None:

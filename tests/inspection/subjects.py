@@ -36,9 +36,9 @@ def clean(count: int = 60, classes: int = 2, seed: int = 0) -> dict[str, Any]:
         near=draws.integers(0, 2**64, (count, 2), dtype=np.uint64),
         moving=np.zeros(count, bool),
         transparent=np.zeros(count, bool),
-        sums=np.full((count, 3), 100, np.uint32),
+        sums=np.full((count, 3), 100, np.uint32),  # of the values 0 and 100
         squares=np.full((count, 3), 10_000, np.uint64),
-        values=1,
+        values=2,
     )
     train = count * 2 // 3
     held = (count - train) // 2

@@ -91,8 +91,14 @@ def test_where_most_look_alike_it_is_their_nature(given: dict[str, Any]) -> None
 
 
 def test_pictures_of_one_colour_are_not_alike(given: dict[str, Any]) -> None:
-    given["survey"].near[[3, 45]] = [1, 0]
+    given["survey"].near[[3, 44, 45]] = [1, 0]  # the second is nearly of one colour
+    given["survey"].squares[[3, 45]] = 5_000  # of the values 50 and 50
     assert _found(given) == {"plain": ("note", 2, [[3], [45]])}
+
+
+def test_without_hashes_only_pictures_of_one_colour_are_called_that(given: dict[str, Any]) -> None:
+    given["survey"].near[:] = 0
+    assert _found(given) == {}
 
 
 def test_classes_without_pictures_and_with_few() -> None:

@@ -239,6 +239,14 @@ def test_a_wrong_command_line(plcnn: Command, runs: Path, arguments: tuple[str, 
     assert outcome.code == 2 and said in outcome.err and outcome.err.count("\n") <= 2 and not outcome.out
 
 
+def test_a_sweep_has_a_page_of_its_own(plcnn: Command) -> None:
+    Path("sweep_0").mkdir()
+    Path("sweep_0/sweep.html").touch()
+    Path("sweep_0/validate.json").touch()
+    outcome = plcnn("report", "sweep_0")
+    assert outcome.code == 2 and "it is a sweep, which has a page: sweep_0/sweep.html" in outcome.err
+
+
 def test_a_folder_that_cannot_be_written(plcnn: Command, runs: Path) -> None:
     Path("file").touch()
     outcome = plcnn("report", runs, "--output", "file/below")

@@ -35,7 +35,7 @@ from plcnn.terminal import in_bytes, warn
 
 PIXELS, SURVEY = "pictures.bin", "survey.npz"
 
-_FORMAT = 2
+_FORMAT = 3
 _LEFT_FREE = GB
 """Bytes of the disk that stay free."""
 

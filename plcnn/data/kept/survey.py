@@ -34,12 +34,13 @@ class Survey:
         sizes: int32 (pictures, 2), height and width as stored.
         modes: Pillow's modes as stored; of arrays with a number of channels that Pillow has none for, "5 channels".
         formats: Pillow's names of the files' formats; "" for what is no file.
-        exact: uint8 (pictures, 32), SHA-256 of size, mode and pixels, upright, colours in place of a palette. A JPEG
-            that is decoded at a part of its size for its shape (`decoding.decoded`) is hashed so.
+        exact: uint8 (pictures, 32), SHA-256 of size and pixels, upright, in RGB of 8 bits with transparency laid on
+            white, whatever the mode was: what a network gets. A JPEG that is decoded at a part of its size for its
+            shape (`decoding.decoded`) is hashed so.
         near: uint64 (pictures, 2), ImageHash's phash and dhash of 8 × 8 bits; few bits differ in pictures that look
             alike.
         moving: bool (pictures,), whether a file holds more pictures than the first, the one that counts.
-        transparent: bool (pictures,), whether there is transparency, which is laid on white.
+        transparent: bool (pictures,), whether a part can be seen through, which is laid on white.
         sums: uint32 (pictures, channels), of all values of the fitted picture, from 0 to 255.
         squares: uint64 (pictures, channels), of their squares.
         values: how many values are in each of these sums.
@@ -201,12 +202,15 @@ def _describe(part: Survey, place: int, picture: Decoded) -> Image.Image:
             part.exact[place] = _exact(picture, picture.mode, pixels.tobytes())
             return grey
         pixels = as_pil(pixels)
-    part.transparent[place] = pixels.has_transparency_data
-    grey = with_channels(pixels, 1)
-    if pixels.mode in ("P", "PA"):  # equal numbers may stand for other colours
-        pixels = pixels.convert("RGBA" if part.transparent[place] else "RGB")
-    part.exact[place] = _exact(picture, pixels.mode, pixels.tobytes())
-    return grey
+    part.transparent[place] = pixels.has_transparency_data and _opacity(pixels) < 255
+    part.exact[place] = _exact(picture, "RGB", with_channels(pixels, 3).tobytes())
+    return with_channels(pixels, 1)
+
+
+def _opacity(pixels: Image.Image) -> int:
+    """The least opacity of a picture, 0 to 255."""
+    least, _ = pixels.convert("RGBA").getchannel("A").getextrema()
+    return int(least)  # type: ignore[arg-type]
 
 
 def _exact(picture: Decoded, mode: str, pixels: bytes) -> np.ndarray:

@@ -46,6 +46,9 @@ class _Row(NamedTuple):
     group: str
 
 
+_ANOTHER = "--data.source.folder names another"
+
+
 @sources.register(name="table")
 class TableOfPictures(OwnSource):
     """Your own pictures in a table: a row for each, with its file and its class.
@@ -176,9 +179,9 @@ def _checked(
         if role is None:
             faults["for another part than train, val or test"].append(f"row {number}: {row['split']}")
         elif path.split(os.sep)[0] == os.pardir:
-            faults[f"outside {folder}/ (--data.source.folder names another)"].append(f"row {number}: {path}")
+            faults[f"outside {folder}/ ({_ANOTHER})"].append(f"row {number}: {path}")
         elif not os.path.exists(folder / path):
-            faults[f"whose files are not in {folder}/"].append(f"row {number}: {path}")
+            faults[f"whose files are not in {folder}/ ({_ANOTHER})"].append(f"row {number}: {path}")
         else:
             new = _Row(path, composed(row["label"]), role, row.get("group", ""))
             known, before = rows.setdefault(path, (new, number))
