@@ -45,6 +45,7 @@ from plcnn.parser import CHOICES, Parser
 from plcnn.processes import await_all, meet_anew, refuse_what_is_no_file
 from plcnn.resume import NEWEST, given, named_run
 from plcnn.run import new_run_folder, newest_config, newest_run, run_folder
+from plcnn.run_lock import hold
 from plcnn.run_logger import RunLogger
 from plcnn.step_profiler import StepProfiler
 from plcnn.terminal import printable
@@ -240,6 +241,7 @@ class CLI(LightningCLI):
         config = self._get(self.config_init, "trainer")
         folder = self._folder = self._run_folder(config["default_root_dir"])
         if self.origin.run and is_rank_zero() and not config["fast_dev_run"]:
+            hold(self.origin.run)
             remove_left_aside(self.origin.run)
             cut_back(self.origin.run, self.origin.epochs(), self.origin.steps())
         most = config["max_epochs"]

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from plcnn.callbacks.interruption import Interrupted, requeue
 from plcnn.errors import UserError, WrongCommandLine
 from plcnn.processes import is_of_another
+from plcnn.run_lock import release
 
 
 def is_rank_zero() -> bool:
@@ -43,6 +44,7 @@ def ended_in_words() -> Iterator[None]:
         fate = next(iter(getattr(error, "__notes__", [])), "another process of this run has ended")
         raise UserError(f"{fate[0].upper()}{fate[1:]}") from error
     finally:
+        release()
         # Left to the interpreter's exit, gloo's threads abort it now and then.
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()

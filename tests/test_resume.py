@@ -86,6 +86,21 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_end(
         assert_same(Path("killed") / RUN, RUN)
 
 
+def test_a_run_that_is_being_trained_is_left_alone(fork: Fork, plcnn: Callable[..., Outcome]) -> None:
+    process = fork("fit", *TINY, "--trainer.max_epochs", "100000", "--early_stopping.enabled", "false")
+    history = RUN / "history.csv"
+    wait_until(process, lambda: history.is_file() and len(history.read_text().splitlines()) > 2)
+    for _ in range(2):  # a refusal lets go of nothing
+        outcome = plcnn("fit", "--resume", RUN)
+        assert outcome.code == 1 and outcome.err == f"error: {RUN} is being trained by another process. " + (
+            "Wait until it has ended, or stop it.\n"
+        )
+    process.kill()
+    process.wait()
+    done = len(history.read_text().splitlines()) - 1
+    assert plcnn("fit", "--resume", RUN, "--trainer.max_epochs", str(done + 2)).code == 0  # at once
+
+
 def test_the_last_steps_before_a_kill_are_in_the_curves_once(fork: Fork, plcnn: Callable[..., Outcome]) -> None:
     assert plcnn(*WHOLE).code == 0
     steps = [step for step, _ in scalars(RUN)["step/train_loss"]]

@@ -16,6 +16,7 @@ from plcnn.errors import first_line
 from plcnn.files import failing_softly
 from plcnn.hashes import weights_hash
 from plcnn.run import newest_config, run_folder
+from plcnn.run_lock import hold
 from plcnn.weights import Start
 
 OnStart = Callable[[Path, dict[str, Any]], None]
@@ -39,6 +40,7 @@ class Manifest(Callback):
         self.folder = run_folder(trainer)
         if not trainer.is_global_zero or trainer.fast_dev_run:
             return
+        hold(self.folder)
         config = newest_config(self.folder)
         start = getattr(pl_module, "start", None)
         session = {

@@ -19,6 +19,7 @@ from plcnn.export.card import Facts, card
 from plcnn.export.contract import as_text, contract
 from plcnn.export.make import make
 from plcnn.files import reason, written_aside
+from plcnn.hashes import pictures_hash
 from plcnn.paths import expanded
 from plcnn.run import short, unused
 from plcnn.terminal import say, warn
@@ -80,7 +81,7 @@ def export(classifier: Classifier, data: ImageData, checkpoint: Path, settings: 
         classifier,
         checkpoint,
         dict(data.hparams),
-        _tested(checkpoint),
+        _tested(checkpoint, pictures_hash(data.sets["test"][0]) if checked else None),
         parity,
         speed,
         0 if seen is None else len(seen),
@@ -159,8 +160,8 @@ def _noise(classifier: Classifier) -> torch.Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def _tested(checkpoint: Path) -> results.Result | None:
-    """The newest test of the checkpoint."""
+def _tested(checkpoint: Path, pictures: str | None) -> results.Result | None:
+    """The newest test of the checkpoint, on the pictures with this hash if one is given."""
     folder = checkpoints.run_folder(checkpoint)
     for path in reversed(results.results_in(folder, "test") if folder else []):
         try:
@@ -168,7 +169,10 @@ def _tested(checkpoint: Path) -> results.Result | None:
         except UserError as error:
             warn(str(error))
             continue
-        if result.figures["checkpoint"] == checkpoint.name:
+        if result.figures["checkpoint"] == checkpoint.name and pictures in (
+            None,
+            result.figures.get("pictures_sha256"),
+        ):
             return result
     return None
 

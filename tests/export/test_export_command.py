@@ -77,6 +77,20 @@ def test_an_export_answers_as_its_checkpoint(
     assert printed[0] == label and float(printed[1]) == pytest.approx(share, abs=max(tolerance, 0.02))
 
 
+def test_the_card_tells_a_test_of_the_same_pictures(plcnn: Command, trained: Path) -> None:
+    run = Path("tb_logs/run/version_0")
+    shutil.copytree(trained, run, ignore=shutil.ignore_patterns("test.*", "export"))
+    assert plcnn("test", run, "--report", "false", "--data.source.test_size", "60").code == 0
+    other = plcnn("export", run, "--format", "pt2", *QUICK)
+    assert other.code == 0 and "by `plcnn test`" not in next(run.glob("export/*.md")).read_text()
+    assert plcnn("test", run, "--report", "false").code == 0
+    assert plcnn("export", run, "--format", "pt2", "--output", "same.pt2", *QUICK).code == 0
+    assert (
+        "by `plcnn test`: accuracy" in Path("same.pt2.md").read_text()
+        and "on 90 pictures" in Path("same.pt2.md").read_text()
+    )
+
+
 def test_weights_alone_start_a_training_bit_for_bit(plcnn: Command, trained: Path) -> None:
     outcome = plcnn("export", "--ckpt_path", trained, "--format", "safetensors", "--output", "net.safetensors")
     assert outcome.code == 0 and "checked    the weights are the checkpoint's, bit for bit" in outcome.out
