@@ -1,8 +1,8 @@
 """One process trains a run at a time: a second that is to go on with it would write into the same files."""
 
-import errno
+import os
+import time
 from pathlib import Path
-from typing import IO
 
 from plcnn.errors import UserError
 from plcnn.terminal import printable
@@ -10,14 +10,14 @@ from plcnn.terminal import printable
 FILE = ".lock"
 """In a run folder. What counts is the system's lock on it, which ends with the process, however that ends."""
 
-_held: dict[Path, IO[str]] = {}
+PATIENCE = 3.0
+"""Seconds: workers that a killed process had forked share its lock until they notice that it is gone."""
+
+_held: dict[Path, int] = {}
 
 
 def hold(folder: Path) -> None:
     """Keep other processes from training a run, until `release`; nothing where the system or the disk has no locks.
-
-    The lock is POSIX's, of the process alone: what it forks, such as workers that outlive it for a moment, has no part
-    in it.
 
     Args:
         folder: the run's, which this process may hold already.
@@ -33,22 +33,30 @@ def hold(folder: Path) -> None:
     except ImportError:  # Windows
         return
     try:
-        file = path.open("a", encoding="utf-8")
+        # not for writing, which would keep a disk from being made read-only
+        handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
     except OSError:  # whoever writes there has words for it
         return
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        if error.errno in (errno.EACCES, errno.EAGAIN):
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() < end:
+                time.sleep(0.05)
+                continue
+            os.close(handle)
             raise UserError(
                 f"{printable(folder)} is being trained by another process. Wait until it has ended, or stop it."
             ) from error
+        except OSError:  # this disk has no locks
+            os.close(handle)
+            return
+        _held[path] = handle
         return
-    _held[path] = file
 
 
 def release() -> None:
     """Let others train the runs that this process held."""
     while _held:
-        _held.popitem()[1].close()
+        os.close(_held.popitem()[1])

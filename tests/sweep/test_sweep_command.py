@@ -16,7 +16,6 @@ from support import TINY, Forked, Outcome
 from sweep.crews import WarmCrew
 
 from plcnn import results
-from plcnn.report import record
 from plcnn.reproduce import TIMES
 from plcnn.run import history, newest_config
 from plcnn.sweep.crew import Crew, Job, lock
@@ -69,8 +68,8 @@ def test_folds_answer_every_training_picture_once(plcnn: Command, warm_crew: War
         assert joined.outputs.logits[own.rows].equal(own.outputs.logits)
     page = (SWEEP / "sweep.html").read_text()
     assert f"{100 * right / 200:.2f} % of 200 training pictures right" in page and "confusion matrix" in page
-    shown = record.read(record.find(str(SWEEP))).result  # so `plcnn report` shows it, too
-    assert shown and shown.figures == joined.figures
+    refused = plcnn("report", SWEEP)
+    assert refused.code == 2 and f"it is a sweep, which has a page: {SWEEP}/sweep.html" in refused.err
 
 
 def test_a_failed_run_leaves_the_others_and_is_tried_again(
