@@ -59,4 +59,8 @@ def hold(folder: Path) -> None:
 def release() -> None:
     """Let others train the runs that this process held."""
     while _held:
-        os.close(_held.popitem()[1])
+        import fcntl
+
+        handle = _held.popitem()[1]
+        fcntl.flock(handle, fcntl.LOCK_UN)  # closing it would leave it to workers that live on
+        os.close(handle)
