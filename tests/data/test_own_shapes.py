@@ -211,12 +211,17 @@ def test_pictures_are_predicted_where_the_data_trained_on_is_gone(plcnn: Command
     assert plcnn("test", "tb_logs/run/version_0").code != 0
 
 
-def test_a_run_keeps_the_shape_that_its_source_proposed(plcnn: Command) -> None:
+def own_folder(count: int, size: int) -> list[str]:
+    """Make two classes of so many pictures, size × size; what to give `fit` for an epoch on them."""
     for name in "ab":
         Path("mine", name).mkdir(parents=True)
-        for number in range(10):
-            Image.fromarray(PIXELS[:40, number : number + 40]).save(f"mine/{name}/{number}.png")
-    chosen = [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+        for number in range(count):
+            Image.fromarray(PIXELS[:size, number : number + size]).save(f"mine/{name}/{number}.png")
+    return [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+
+
+def test_a_run_keeps_the_shape_that_its_source_proposed(plcnn: Command) -> None:
+    chosen = own_folder(10, 40)
     assert plcnn("fit", *chosen).code == 0
     for name in "ab":
         Image.fromarray(PIXELS).save(f"mine/{name}/wide.png")
@@ -230,11 +235,7 @@ def test_a_run_keeps_the_shape_that_its_source_proposed(plcnn: Command) -> None:
 
 
 def test_pictures_that_were_added_do_not_change_what_was_held_out(plcnn: Command) -> None:
-    for name in "ab":
-        Path("mine", name).mkdir(parents=True)
-        for number in range(30):
-            Image.fromarray(PIXELS[:20, number : number + 20]).save(f"mine/{name}/{number}.png")
-    chosen = [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+    chosen = own_folder(30, 20)
     run = "tb_logs/run/version_0"
     assert plcnn("fit", *chosen).code == 0 and plcnn("test", run).code == 0
     before = json.loads(Path(run, "test.json").read_text())
@@ -263,11 +264,7 @@ def test_pictures_that_were_added_do_not_change_what_was_held_out(plcnn: Command
     ],
 )
 def test_other_settings_of_the_split_are_refused(plcnn: Command, command: str, settings: str) -> None:
-    for name in "ab":
-        Path("mine", name).mkdir(parents=True)
-        for number in range(20):
-            Image.fromarray(PIXELS[:20, number : number + 20]).save(f"mine/{name}/{number}.png")
-    chosen = [*TINY[8:], "--data.source", "folder", "--data.root", "mine", "--trainer.max_epochs", "1"]
+    chosen = own_folder(20, 20)
     assert plcnn("fit", *chosen).code == 0
     run, (name, *more) = "tb_logs/run/version_0", command.split()
     kept = {path: path.read_bytes() for path in Path(run).rglob("*") if path.is_file()}
